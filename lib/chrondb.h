@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * chrondb.h: a key/value database of JSON documents that never forgets.
+ *
+ * A database is a bare git repository. Every write is a commit, so every past state can be read.
+ *
+ * CONVENTIONS
+ *
+ * Results.   Functions return 0 (CHRONDB_OK), a positive answer (CHRONDB_NOTFOUND, CHRONDB_END) or
+ *            a negative CHRONDB_E* code. After a negative code, and after CHRONDB_NOTFOUND,
+ *            chrondb_last_error() says why, in the thread that made the call.
+ * Strings.   `const char *` without a size beside it is NUL-terminated UTF-8. Documents are bytes with
+ *            a size; they need no terminator.
+ * Keys.      1 or more bytes of valid UTF-8, "table:id" split at the first ':', or no ':' at all. Neither the
+ *            table nor the id may be empty. An encoded table or id (see chrondb-format(5)) has at most
+ *            255 bytes. A malformed key is CHRONDB_EUSAGE, name "invalid_key".
+ * Documents. One JSON value (RFC 8259), at most CHRONDB_MAX_DOCUMENT bytes, nested at most
+ *            CHRONDB_MAX_DEPTH deep. Otherwise CHRONDB_EINVALID, name "invalid_json", with line and column.
+ * WHEN.      A moment, as text: see "Time" in chrondb(1). Unknown or ambiguous: CHRONDB_EUSAGE, name
+ *            "invalid_time".
+ * Ownership. What a function returns through a `T **out` is the caller's, to be given to the T's _free or
+ *            _close function; these accept NULL. `const char *` members of results are borrowed; each
+ *            comment says until when.
+ * Structs.   Option structs start with their size: zero the struct, set `size` to sizeof it, set what you
+ *            need. Zero means the default everywhere. NULL options are all defaults.
+ * Threads.   Every function may be called from any thread. One iterator, batch or snapshot must not be
+ *            used by two threads at once. The library never prints, exits, aborts on input, changes
+ *            the environment, the working directory, or signal handlers.
+ *
+ * ERRORS that any function may return besides those it names: CHRONDB_ESYSTEM (I/O, memory, permissions),
+ * CHRONDB_EDAMAGED (an object of the database is missing or does not parse).
+ */
+#ifndef CHRONDB_H
+#define CHRONDB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CHRONDB_API __attribute__((visibility("default")))
+#else
+#define CHRONDB_API
+#endif
+
+#define CHRONDB_VERSION "0.1.0"
+#define CHRONDB_MAX_DOCUMENT ((size_t)64 * 1024 * 1024)
+#define CHRONDB_MAX_DEPTH 1000
+#define CHRONDB_HEX_SIZE 40 /* hexadecimal digits of a commit id */
+
+/* The version of the library that runs, "MAJOR.MINOR.PATCH"; CHRONDB_VERSION is the header's. */
+CHRONDB_API const char *chrondb_version(void);
+
+/* ---- errors ------------------------------------------------------------------------------------ */
+
+enum {
+    CHRONDB_OK = 0,
+    CHRONDB_NOTFOUND = 1, /* the answer is no: that key is not there */
+    CHRONDB_END = 1,      /* an iterator has nothing more */
+    CHRONDB_EUSAGE = -2,  /* a malformed key, time, name or argument */
+    CHRONDB_ECONFLICT = -3, /* a precondition failed; nothing was written */
+    CHRONDB_EINVALID = -4,  /* not a document; nothing was written */
+    CHRONDB_EBUSY = -5,     /* a lock was not free in time; try again */
+    CHRONDB_ENODB = -6,     /* no database there, or nothing that chrondb may touch */
+    CHRONDB_EDAMAGED = -7,  /* data is damaged or unreadable; the message names the object */
+    CHRONDB_ESYSTEM = -8    /* I/O, disk full, permissions, memory */
+};
+
+/* Why a call failed. All pointers are borrowed, until the same thread's next call into the library. */
+typedef struct chrondb_error {
+    int code;            /* CHRONDB_E* or CHRONDB_NOTFOUND */
+    const char *name;    /* stable, for programs: "invalid_json", "invalid_key", "busy", ... (chrondb-output(5)) */
+    const char *message; /* for people: one line, lower case, context first, never empty */
+    const char *key;     /* the document it is about, or NULL */
+    const char *path;    /* the file or directory it is about, or NULL */
+    const char *current; /* after CHRONDB_ECONFLICT: the key's last commit, or NULL when the key is absent */
+    size_t line, column; /* 1-based, column in bytes; 0 when there is no position */
+} chrondb_error;
+
+/* The last failure in the calling thread; never NULL (code 0 and an empty message if there was none). */
+CHRONDB_API const chrondb_error *chrondb_last_error(void);
+
+/* ---- buffers ----------------------------------------------------------------------------------- */
+
+/* Bytes that the library wrote. Zero-initialise; functions replace the content and reuse the memory.
+ * `data` is followed by a NUL that `size` does not count. */
+typedef struct chrondb_buffer {
+    char *data;
+    size_t size;
+    size_t capacity;
+} chrondb_buffer;
+
+CHRONDB_API void chrondb_buffer_free(chrondb_buffer *buffer);
+
+/* ---- time -------------------------------------------------------------------------------------- */
+
+typedef struct chrondb_time {
+    int64_t seconds;     /* since 1970-01-01T00:00:00Z, may be negative */
+    int32_t nanoseconds; /* 0 .. 999999999 */
+} chrondb_time;
+
+#define CHRONDB_TIME_SIZE 40 /* enough for chrondb_time_format */
+
+/* RFC 3339 in UTC with nine digits after the second, "2026-11-21T07:44:00.123456789Z". */
+CHRONDB_API void chrondb_time_format(chrondb_time time, char out[CHRONDB_TIME_SIZE]);
+
+/* ---- open and create --------------------------------------------------------------------------- */
+
+typedef struct chrondb chrondb;
+
+enum {
+    CHRONDB_OPEN_CREATE = 1, /* create the database if there is nothing yet, or an empty directory */
+    CHRONDB_OPEN_ADOPT = 2   /* make a bare git repository without chrondb/ a database */
+};
+
+enum { CHRONDB_NOTE = 0, CHRONDB_WARNING = 1 };
+
+typedef struct chrondb_open_options {
+    size_t size;
+    unsigned flags; /* CHRONDB_OPEN_* */
+    /* Told what happened on the side: CHRONDB_WARNING (a clock in the future ...), CHRONDB_NOTE (a recovery,
+     * a stale lock removed ...). `text` is borrowed during the call. Must not call into the library. */
+    void (*notice)(void *context, int level, const char *text);
+    void *notice_context;
+} chrondb_open_options;
+
+/* Which database a command means: $CHRONDB_DIR if set, else the nearest ".chrondb" from the working
+ * directory upwards, else ".chrondb". Stores the path; returns 0, or CHRONDB_NOTFOUND for the last case. */
+CHRONDB_API int chrondb_discover(chrondb_buffer *path);
+
+/* Open the database at `path`; recover it if its last writer died. The same database opened twice in a process,
+ * by any spelling of its path, is one shared instance (the first open's notice counts); close each.
+ * Errors: CHRONDB_ENODB (absent and no CREATE: "no_database"; something else is there: "not_a_database"; a newer
+ * format: "unsupported"), CHRONDB_EBUSY. */
+CHRONDB_API int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options);
+
+/* Drop one reference; the last one closes. Iterators, batches and snapshots must have been freed. */
+CHRONDB_API void chrondb_close(chrondb *db);
+
+/* The database's directory, absolute; borrowed until close. */
+CHRONDB_API const char *chrondb_path(const chrondb *db);
+
+/* Did this handle's open create it? 1 or 0. */
+CHRONDB_API int chrondb_was_created(const chrondb *db);
+
+/* Do the maintenance that is due (a checkpoint of the journal into a pack); return 0 also if nothing was. May take
+ * a second; meant for a background process or an idle moment. Writers and readers go on meanwhile. */
+CHRONDB_API int chrondb_maintain(chrondb *db);
+
+/* Is maintenance due? 1 or 0; costs no system call. */
+CHRONDB_API int chrondb_maintenance_due(const chrondb *db);
+
+/* ---- snapshots: the database at one moment ------------------------------------------------------- */
+
+typedef struct chrondb_snapshot chrondb_snapshot;
+
+/* The state of `branch` (NULL: the default branch, what HEAD names) at `when` (NULL: now). What it shows never
+ * changes. A branch without commits is an empty database. Errors: CHRONDB_EUSAGE ("invalid_time", "no_branch").
+ * A moment before the first commit is an empty database too. */
+CHRONDB_API int chrondb_snapshot_open(chrondb_snapshot **out, chrondb *db, const char *branch, const char *when);
+CHRONDB_API void chrondb_snapshot_free(chrondb_snapshot *snapshot);
+
+/* The commit that the snapshot shows, in hex; NULL when it is empty. Borrowed from the snapshot. */
+CHRONDB_API const char *chrondb_snapshot_commit(const chrondb_snapshot *snapshot);
+
+/* Its effective time; zeros when it is empty. Found when first asked for. */
+CHRONDB_API int chrondb_snapshot_time(chrondb_snapshot *snapshot, chrondb_time *time);
+
+/* The document as it was put, byte for byte. Returns 0 or CHRONDB_NOTFOUND (then `value` is empty). */
+CHRONDB_API int chrondb_get(chrondb_snapshot *snapshot, const char *key, chrondb_buffer *value);
+
+/* Is the key there? 0, or CHRONDB_NOTFOUND. */
+CHRONDB_API int chrondb_exists(chrondb_snapshot *snapshot, const char *key);
+
+/* Which keys; all that are set must hold. */
+typedef struct chrondb_range {
+    size_t size;
+    const char *prefix; /* keys that start with these bytes */
+    const char *table;  /* keys of this table; "" means the keys without a table */
+    const char *after;  /* keys behind this one in the order of listing (it need not exist) */
+    uint64_t limit;     /* at most so many; 0: all */
+    int reverse;        /* descending */
+    int keys_only;      /* entries carry no value, no document is read */
+} chrondb_range;
+
+typedef struct chrondb_entry {
+    const char *key;   /* borrowed until the next call on the iterator */
+    const char *value; /* likewise; NULL with keys_only */
+    size_t value_size;
+} chrondb_entry;
+
+typedef struct chrondb_list chrondb_list;
+
+/* The documents of a range in the order of their keys' bytes. _next: 0, CHRONDB_END, or an error. The snapshot
+ * must outlive the iterator. */
+CHRONDB_API int chrondb_list_open(chrondb_list **out, chrondb_snapshot *snapshot, const chrondb_range *range);
+CHRONDB_API int chrondb_list_next(chrondb_list *list, chrondb_entry *entry);
+CHRONDB_API void chrondb_list_free(chrondb_list *list);
+
+/* How many keys are in the range (limit and after count too). */
+CHRONDB_API int chrondb_count(chrondb_snapshot *snapshot, const chrondb_range *range, uint64_t *count);
+
+/* Calls `each` for every table in the order of its name's bytes, name "" first for the keys without a table.
+ * A nonzero result of `each` ends the walk and is returned. */
+CHRONDB_API int chrondb_tables(chrondb_snapshot *snapshot, int (*each)(void *context, const char *table, uint64_t count),
+                               void *context);
+
+/* ---- writes ------------------------------------------------------------------------------------ */
+
+/* How a write is recorded. */
+typedef struct chrondb_write_options {
+    size_t size;
+    const char *branch;      /* NULL: what HEAD names */
+    const char *message;     /* NULL or "": "put user:1", "put 3, delete 1" ... */
+    const char *author;      /* "NAME <MAIL>"; NULL: git's rules, else chrondb <chrondb@HOST> */
+    const char *const *meta; /* "key=value" each, for Chrondb-Meta trailers */
+    size_t meta_count;
+    const char *time;    /* WHEN; not before the second of the branch's last commit, not in the future */
+    int force_time;      /* allow it all the same (the past still does not change: order is kept) */
+    int lock_timeout_ms; /* 0: 30 seconds; < 0: do not wait */
+} chrondb_write_options;
+
+enum { CHRONDB_IF_ABSENT = 1, CHRONDB_IF_EXISTS = 2 };
+
+/* What must hold for the key, checked under the lock before anything is written; else CHRONDB_ECONFLICT,
+ * name "conflict", error.current tells the key's last commit. */
+typedef struct chrondb_condition {
+    size_t size;
+    unsigned flags;    /* CHRONDB_IF_*; with a delete, IF_EXISTS means: a missing key is no error */
+    const char *match; /* a commit (4 or more hex digits) that must be the key's last one */
+} chrondb_condition;
+
+enum chrondb_status {
+    CHRONDB_CREATED,
+    CHRONDB_UPDATED,
+    CHRONDB_DELETED,
+    CHRONDB_UNCHANGED,
+    CHRONDB_CHECKED /* a check that held */
+};
+
+/* What became of one operation of a batch. */
+typedef struct chrondb_result {
+    const char *key; /* borrowed until the batch is freed */
+    enum chrondb_status status;
+    char commit[CHRONDB_HEX_SIZE + 1]; /* the key's last commit (after a delete: the delete); "" if there is none */
+    chrondb_time time;                 /* its effective time */
+} chrondb_result;
+
+/* A batch collects operations, holding no lock, and commits all of them as one commit, or none. Operations apply in
+ * order; a later one sees the earlier ones. Keys and documents are copied (documents are checked when added). */
+typedef struct chrondb_batch chrondb_batch;
+
+CHRONDB_API int chrondb_batch_new(chrondb_batch **out, chrondb *db);
+CHRONDB_API void chrondb_batch_free(chrondb_batch *batch);
+CHRONDB_API int chrondb_batch_put(chrondb_batch *batch, const char *key, const char *value, size_t size,
+                                  const chrondb_condition *condition);
+/* RFC 7396 merge patch, applied under the lock. A missing key: chrondb_batch_commit returns CHRONDB_NOTFOUND. */
+CHRONDB_API int chrondb_batch_patch(chrondb_batch *batch, const char *key, const char *patch, size_t size,
+                                    const chrondb_condition *condition);
+/* A missing key: chrondb_batch_commit returns CHRONDB_NOTFOUND, unless CHRONDB_IF_EXISTS. */
+CHRONDB_API int chrondb_batch_delete(chrondb_batch *batch, const char *key, const chrondb_condition *condition);
+/* Only the condition. */
+CHRONDB_API int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_condition *condition);
+/* The key as it was in the snapshot; CHRONDB_NOTFOUND at once if it was not there. The snapshot may be
+ * freed before the commit. */
+CHRONDB_API int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapshot *snapshot,
+                                      const chrondb_condition *condition);
+/* Everything as it was in the snapshot; must be the batch's only operation. Its result has key "". */
+CHRONDB_API int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot);
+/* One operation as JSON, as `chrondb batch` reads them: {"op":"put|patch|delete|check","key":K,"value":V,
+ * "if_absent":true,"if_exists":true,"if_match":COMMIT}. CHRONDB_EINVALID tells what is wrong with it. */
+CHRONDB_API int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size);
+
+/* Durable when it returns 0. CHRONDB_NOTFOUND: a key to delete or patch is missing, nothing was written. Errors:
+ * CHRONDB_ECONFLICT, CHRONDB_EBUSY, CHRONDB_EUSAGE ("invalid_time", "invalid_author", "invalid_meta", "no_branch"),
+ * CHRONDB_EINVALID (a patch would exceed the limits of a document). A batch can be committed once. */
+CHRONDB_API int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *options);
+
+/* After a commit that returned 0: the results, one an operation in the order they were added; and the commit
+ * (NULL: nothing changed). Borrowed until the batch is freed. */
+CHRONDB_API size_t chrondb_batch_size(const chrondb_batch *batch);
+CHRONDB_API const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t index);
+CHRONDB_API const char *chrondb_batch_commit_id(const chrondb_batch *batch);
+CHRONDB_API chrondb_time chrondb_batch_time(const chrondb_batch *batch);
+
+/* ---- history ----------------------------------------------------------------------------------- */
+
+enum chrondb_op { CHRONDB_OP_CREATE, CHRONDB_OP_UPDATE, CHRONDB_OP_DELETE };
+
+/* A commit, or one version of a key. Everything is borrowed until the next call on the iterator. */
+typedef struct chrondb_version_info {
+    const char *key;         /* history only */
+    enum chrondb_op op;      /* history only */
+    const char *commit;      /* hex */
+    chrondb_time time;       /* effective */
+    const char *author;      /* "NAME <MAIL>" */
+    const char *message;     /* without our trailers */
+    const char *const *meta; /* "key=value", decoded */
+    size_t meta_count;
+    const char *value; /* history: the document, NULL after a delete or with no_value */
+    size_t value_size;
+    const char *patch; /* RFC 7396, from the version before; NULL for creates, deletes, or if none can say it */
+    size_t patch_size;
+} chrondb_version_info;
+
+typedef struct chrondb_history_options {
+    size_t size;
+    uint64_t limit;    /* at most so many, the newest; 0: all */
+    const char *since; /* WHEN: not older */
+    const char *until; /* WHEN: not newer */
+    int reverse;       /* oldest first */
+    int no_value;      /* read no documents */
+    int patch;         /* history: also the change from the version before */
+} chrondb_history_options;
+
+typedef struct chrondb_history chrondb_history;
+
+/* The versions of a key, newest first, as `git log -- PATH` would find them from the snapshot's commit. A key
+ * that never was: CHRONDB_NOTFOUND. The snapshot must outlive the iterator. */
+CHRONDB_API int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, const char *key,
+                                     const chrondb_history_options *options);
+CHRONDB_API int chrondb_history_next(chrondb_history *history, chrondb_version_info *version);
+CHRONDB_API void chrondb_history_free(chrondb_history *history);
+
+typedef struct chrondb_change {
+    const char *key;
+    enum chrondb_op op;
+} chrondb_change;
+
+typedef struct chrondb_log chrondb_log;
+
+/* The commits of the branch (the first-parent chain), newest first. `changes` are against the first parent,
+ * in key order, borrowed until the next call. */
+CHRONDB_API int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrondb_history_options *options);
+CHRONDB_API int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chrondb_change **changes,
+                                 size_t *change_count);
+CHRONDB_API void chrondb_log_free(chrondb_log *log);
+
+/* One document that differs. Borrowed until the next call. */
+typedef struct chrondb_difference {
+    const char *key;
+    enum chrondb_op op;
+    const char *old_value; /* NULL for a create */
+    size_t old_size;
+    const char *new_value; /* NULL for a delete */
+    size_t new_size;
+    const char *patch; /* RFC 7396 from old to new; NULL for creates, deletes, or if none can say it */
+    size_t patch_size;
+} chrondb_difference;
+
+typedef struct chrondb_diff chrondb_diff;
+
+/* What changed from one snapshot to another, in key order, for keys that start with one of the prefixes
+ * (a whole key is its own prefix), or for all if count is 0. Both snapshots must outlive the iterator. */
+CHRONDB_API int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapshot *to,
+                                  const char *const *prefixes, size_t count);
+CHRONDB_API int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference);
+CHRONDB_API void chrondb_diff_free(chrondb_diff *diff);
+
+/* ---- about ------------------------------------------------------------------------------------- */
+
+typedef struct chrondb_info {
+    size_t size;
+    const char *path;  /* borrowed until the database is closed */
+    char branch[1024]; /* the branch asked for, without refs/heads/ */
+    char head[CHRONDB_HEX_SIZE + 1]; /* "" without commits */
+    chrondb_time time;               /* of the head */
+    uint64_t documents, tables, commits;
+    uint64_t loose_objects, packs, disk_bytes, journal_bytes;
+    int format;
+} chrondb_info;
+
+CHRONDB_API int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info);
+
+/* ---- JSON text --------------------------------------------------------------------------------- */
+
+enum {
+    CHRONDB_JSON_PRETTY = 1, /* indented by two spaces; else only insignificant white space is removed */
+    CHRONDB_JSON_COLOR = 2,  /* with terminal colours */
+    CHRONDB_JSON_SAFE = 4    /* control characters (DEL, U+0080 to U+009F) as \u escapes, for terminals */
+};
+
+/* 0, or CHRONDB_EINVALID with line and column: is this a document? */
+CHRONDB_API int chrondb_json_check(const char *text, size_t size);
+
+/* The same value, laid out anew; numbers, strings and the order of members keep their text. */
+CHRONDB_API int chrondb_json_format(chrondb_buffer *out, const char *text, size_t size, unsigned flags);
+
+/* Apply an RFC 7396 merge patch; what it does not touch keeps its text. */
+CHRONDB_API int chrondb_json_merge_patch(chrondb_buffer *out, const char *target, size_t target_size, const char *patch,
+                                         size_t patch_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

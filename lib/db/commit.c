@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: MIT
+ * Committing a batch: conditions and operations under the lock, then one commit. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/batch.h"
+#include "db/when.h"
+#include "doc/json.h"
+#include "store/edit.h"
+#include "store/identity.h"
+#include "store/txn.h"
+#include "util/error.h"
+#include "util/time.h"
+
+#define DEFAULT_TIMEOUT_MS 30000
+#define FAR_AHEAD_SECONDS  60
+
+/* ---- the keys of a batch -------------------------------------------------------------------------- */
+
+/* A key as it was before the batch, and as the operations so far make it. */
+struct slot {
+    const char *key_text;
+    struct cdb_key key;
+    struct cdb_oid before, now; /* zeros: not there */
+    const char *text;           /* of `now`, if the batch brought it */
+    size_t size;
+};
+
+struct slots {
+    struct slot **list; /* in order of first use */
+    size_t count, room;
+    size_t *index; /* open addressing, position + 1 */
+    size_t index_room;
+};
+
+struct commit {
+    chrondb_batch *batch;
+    struct cdb_repo *repo;
+    const chrondb_write_options *options;
+    struct cdb_txn txn;
+    struct cdb_oid base_root, trusted_root;
+    bool foreign;
+    chrondb_time parent_time;
+    struct slots slots;
+    struct cdb_buf scratch;
+    struct cdb_buf author, committer, message;
+};
+
+static size_t hash_text(const char *text) /* FNV-1a */
+{
+    uint64_t hash = 14695981039346656037u;
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+        hash = (hash ^ *p) * 1099511628211u;
+    return (size_t)(hash ^ hash >> 32);
+}
+
+static size_t index_of(const struct slots *slots, const char *key)
+{
+    size_t i = hash_text(key) & (slots->index_room - 1);
+    while (slots->index[i] != 0 && strcmp(slots->list[slots->index[i] - 1]->key_text, key) != 0)
+        i = (i + 1) & (slots->index_room - 1);
+    return i;
+}
+
+static int slots_grow(struct slots *slots)
+{
+    size_t room = slots->room == 0 ? 16 : slots->room * 2;
+    struct slot **list = realloc(slots->list, room * sizeof(struct slot *));
+    if (list == NULL)
+        return cdb_error_memory();
+    slots->list = list;
+    size_t *index = calloc(room * 2, sizeof(*index));
+    if (index == NULL)
+        return cdb_error_memory();
+    free(slots->index);
+    slots->index = index;
+    slots->index_room = room * 2;
+    slots->room = room;
+    for (size_t i = 0; i < slots->count; i++)
+        slots->index[index_of(slots, slots->list[i]->key_text)] = i + 1;
+    return 0;
+}
+
+static int slots_get(struct commit *commit, const char *key, struct slot **out)
+{
+    struct slots *slots = &commit->slots;
+    struct cdb_lookup lookup;
+    int result = slots->count == slots->room ? slots_grow(slots) : 0;
+    if (result != 0)
+        return result;
+    size_t i = index_of(slots, key);
+    if (slots->index[i] != 0) {
+        *out = slots->list[slots->index[i] - 1];
+        return 0;
+    }
+    struct slot *slot = cdb_arena_alloc(&commit->batch->memory, sizeof(*slot));
+    if (slot == NULL)
+        return CHRONDB_ESYSTEM;
+    memset(slot, 0, sizeof(*slot));
+    slot->key_text = key;
+    result = cdb_key_parse(&slot->key, key, strlen(key));
+    if (result == 0)
+        result = cdb_docs_find(commit->repo->objects, &commit->base_root, &slot->key, NULL, &lookup);
+    if (result != 0)
+        return result;
+    if (lookup.found)
+        slot->before = slot->now = lookup.blob;
+    slots->list[slots->count++] = slot;
+    slots->index[i] = slots->count;
+    *out = slot;
+    return 0;
+}
+
+/* ---- conditions -------------------------------------------------------------------------------- */
+
+static int last_version(struct commit *commit, const struct cdb_key *key, struct cdb_versions *out)
+{
+    bool ever;
+    return cdb_versions_find(commit->repo, &commit->txn.base, key, 1, NULL, NULL, out, &ever);
+}
+
+static int conflict(struct commit *commit, const struct slot *slot, const char *text)
+{
+    struct cdb_versions versions = {0};
+    char hex[CDB_OID_HEX + 1] = "";
+    int result = last_version(commit, &slot->key, &versions);
+    if (result != 0)
+        return result;
+    bool there = versions.count > 0 && !cdb_oid_is_zero(&slot->before);
+    if (there)
+        cdb_oid_format(&versions.versions[0].commit, hex);
+    result = there ? cdb_error(CHRONDB_ECONFLICT, "conflict", "%s; its last commit is %s", text, hex)
+                   : cdb_error(CHRONDB_ECONFLICT, "conflict", "%s; it is not there", text);
+    if (there)
+        cdb_error_set_current(hex);
+    cdb_versions_release(&versions);
+    return result;
+}
+
+static int check_match(struct commit *commit, const struct slot *slot, const char *match)
+{
+    struct cdb_versions versions = {0};
+    char hex[CDB_OID_HEX + 1] = "";
+    size_t len = strlen(match);
+    if (len < 4 || len > CDB_OID_HEX || strspn(match, "0123456789abcdefABCDEF") != len)
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the commit to match must be 4 to 40 hex digits");
+    int result = last_version(commit, &slot->key, &versions);
+    if (result == 0 && versions.count > 0)
+        cdb_oid_format(&versions.versions[0].commit, hex);
+    cdb_versions_release(&versions);
+    if (result == 0 && (cdb_oid_is_zero(&slot->before) || strncasecmp(hex, match, len) != 0))
+        result = conflict(commit, slot, "it was changed since that commit");
+    return result;
+}
+
+static int check_conditions(struct commit *commit, const struct cdb_op *op, const struct slot *slot)
+{
+    bool there = !cdb_oid_is_zero(&slot->now);
+    if ((op->flags & CHRONDB_IF_ABSENT) != 0 && there)
+        return conflict(commit, slot, "it exists already");
+    if ((op->flags & CHRONDB_IF_EXISTS) != 0 && !there && op->kind != CDB_OP_DELETE)
+        return conflict(commit, slot, "it does not exist");
+    return op->match != NULL ? check_match(commit, slot, op->match) : 0;
+}
+
+/* ---- operations -------------------------------------------------------------------------------- */
+
+/* The same document but for a final newline? */
+static int same_but_newline(const struct cdb_oid *old, const char *text, size_t size, struct cdb_buf *scratch,
+                            bool *same)
+{
+    struct cdb_oid other;
+    int result;
+    if (size > 0 && text[size - 1] == '\n') {
+        result = cdb_object_hash(&other, CDB_BLOB, text, size - 1);
+    } else {
+        cdb_buf_clear(scratch);
+        cdb_buf_add(scratch, text, size);
+        cdb_buf_addc(scratch, '\n');
+        result = cdb_buf_check(scratch);
+        if (result == 0)
+            result = cdb_object_hash(&other, CDB_BLOB, scratch->ptr, scratch->len);
+    }
+    *same = result == 0 && cdb_oid_equal(&other, old);
+    return result;
+}
+
+static int set_value(struct commit *commit, struct slot *slot, const struct cdb_oid *blob, const char *text,
+                     size_t size, enum chrondb_status *status)
+{
+    bool there = !cdb_oid_is_zero(&slot->now), same = there && cdb_oid_equal(&slot->now, blob);
+    if (there && !same && text != NULL) {
+        int result = same_but_newline(&slot->now, text, size, &commit->scratch, &same);
+        if (result != 0)
+            return result;
+    }
+    *status = same ? CHRONDB_UNCHANGED : there ? CHRONDB_UPDATED : CHRONDB_CREATED;
+    if (same)
+        return 0;
+    slot->now = *blob;
+    slot->text = text;
+    slot->size = size;
+    return 0;
+}
+
+static int not_found(void)
+{
+    return cdb_error(CHRONDB_NOTFOUND, "not_found", "not found");
+}
+
+static int apply_patch(struct commit *commit, const struct cdb_op *op, struct slot *slot, enum chrondb_status *status)
+{
+    struct cdb_buf current = CDB_BUF_INIT, patched = CDB_BUF_INIT;
+    struct cdb_oid blob;
+    int result = 0;
+    if (cdb_oid_is_zero(&slot->now))
+        return not_found();
+    const char *text = slot->text;
+    size_t size = slot->size;
+    if (text == NULL) {
+        result = cdb_document_read(commit->repo, &slot->now, &current);
+        text = cdb_buf_str(&current);
+        size = current.len;
+    }
+    if (result == 0)
+        result = cdb_json_merge_patch(&patched, text, size, op->text, op->size);
+    if (result == 0)
+        result = cdb_object_hash(&blob, CDB_BLOB, cdb_buf_str(&patched), patched.len);
+    if (result == 0) {
+        const char *copy = cdb_arena_copy(&commit->batch->memory, cdb_buf_str(&patched), patched.len);
+        result = copy != NULL ? set_value(commit, slot, &blob, copy, patched.len, status) : CHRONDB_ESYSTEM;
+    }
+    cdb_buf_release(&current);
+    cdb_buf_release(&patched);
+    return result;
+}
+
+static int apply(struct commit *commit, const struct cdb_op *op, struct slot *slot, enum chrondb_status *status)
+{
+    static const struct cdb_oid nothing;
+    switch (op->kind) {
+    case CDB_OP_PUT:
+    case CDB_OP_RESTORE:
+        return set_value(commit, slot, &op->blob, op->text, op->size, status);
+    case CDB_OP_PATCH:
+        return apply_patch(commit, op, slot, status);
+    case CDB_OP_DELETE:
+        *status = cdb_oid_is_zero(&slot->now) ? CHRONDB_UNCHANGED : CHRONDB_DELETED;
+        if (cdb_oid_is_zero(&slot->now))
+            return (op->flags & CHRONDB_IF_EXISTS) != 0 ? 0 : not_found();
+        slot->now = nothing;
+        slot->text = NULL;
+        return 0;
+    default:
+        *status = CHRONDB_CHECKED;
+        return 0;
+    }
+}
+
+static const char *verb(enum cdb_op_kind kind)
+{
+    static const char *const verbs[] = {"cannot put", "cannot patch", "cannot delete", "check failed for",
+                                        "cannot restore"};
+    return kind < sizeof(verbs) / sizeof(verbs[0]) ? verbs[kind] : "cannot write";
+}
+
+static int apply_all(struct commit *commit)
+{
+    chrondb_batch *batch = commit->batch;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct cdb_op *op = &batch->ops[i];
+        struct slot *slot = NULL;
+        int result = slots_get(commit, op->key, &slot);
+        if (result == 0)
+            result = check_conditions(commit, op, slot);
+        if (result == 0)
+            result = apply(commit, op, slot, &batch->results[i].status);
+        if (result != 0) {
+            cdb_error_about(verb(op->kind), op->key);
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* Restoring everything is setting every key that differs. */
+static int apply_restore_all(struct commit *commit)
+{
+    chrondb_batch *batch = commit->batch;
+    struct cdb_changes changes = {0};
+    int result = cdb_docs_diff(commit->repo->objects, &commit->base_root, &batch->all_root, &changes);
+    for (size_t i = 0; result == 0 && i < changes.count; i++) {
+        struct slot *slot;
+        const char *key = cdb_arena_copy(&batch->memory, changes.changes[i].key, changes.changes[i].key_len);
+        result = key == NULL ? CHRONDB_ESYSTEM : slots_get(commit, key, &slot);
+        if (result == 0)
+            slot->now = changes.changes[i].new_blob;
+    }
+    batch->results[0].status = changes.count > 0 ? CHRONDB_UPDATED : CHRONDB_UNCHANGED;
+    cdb_changes_release(&changes);
+    return result;
+}
+
+/* ---- time -------------------------------------------------------------------------------------- */
+
+static int bad_time(const char *text, const char *why)
+{
+    struct cdb_buf quoted = CDB_BUF_INIT;
+    cdb_buf_add_quoted(&quoted, text, strlen(text));
+    int result = cdb_error(CHRONDB_EUSAGE, "invalid_time", "cannot write at time %s: %s", cdb_buf_str(&quoted), why);
+    cdb_buf_release(&quoted);
+    return result;
+}
+
+/* The time that the commit is to have, before the parent's is looked at. */
+static int wanted_time(const struct commit *commit, chrondb_time now, chrondb_time *out)
+{
+    const char *text = commit->options->time;
+    struct cdb_when when;
+    *out = now;
+    if (text == NULL)
+        return 0;
+    cdb_when_parse(&when, text, strlen(text), now);
+    if (when.kind == CDB_WHEN_HEAD)
+        return 0;
+    if (when.kind != CDB_WHEN_TIME)
+        return bad_time(text, "it is no moment such as 2026-11-21T07:44:00Z, yesterday, '3 days ago' or @1700000000");
+    if (cdb_time_compare(when.time, now) > 0 && !commit->options->force_time)
+        return bad_time(text, "it is in the future (--force writes it all the same)");
+    *out = when.time;
+    return 0;
+}
+
+/* Time does not run backwards along a branch. Whole seconds are compared: many writes may share the second that their
+ * source knows, and each is a nanosecond after the one before. */
+static int choose_time(struct commit *commit, chrondb_time *out)
+{
+    chrondb_time now = cdb_time_now(), wanted;
+    bool has_parent = !cdb_oid_is_zero(&commit->txn.base);
+    int result = wanted_time(commit, now, &wanted);
+    if (result != 0)
+        return result;
+    if (has_parent && commit->options->time != NULL && wanted.seconds < commit->parent_time.seconds &&
+        !commit->options->force_time) {
+        char parent[CHRONDB_TIME_SIZE], text[128];
+        chrondb_time_format(commit->parent_time, parent);
+        snprintf(text, sizeof(text), "the branch's last commit is of %s (--force writes behind it)", parent);
+        return bad_time(commit->options->time, text);
+    }
+    if (has_parent && commit->parent_time.seconds > now.seconds + FAR_AHEAD_SECONDS) {
+        char parent[CHRONDB_TIME_SIZE];
+        chrondb_time_format(commit->parent_time, parent);
+        cdb_repo_notice(commit->repo, CHRONDB_WARNING,
+                        "the last commit is of %s, later than this machine's clock: the new one comes right behind it",
+                        parent);
+    }
+    *out = cdb_time_effective(wanted, has_parent ? &commit->parent_time : NULL);
+    return cdb_time_in_range(*out) ? 0 : bad_time("now", "the year 9999 is over");
+}
+
+/* ---- the base ---------------------------------------------------------------------------------- */
+
+/* The nearest commit behind a foreign one that chrondb wrote: what differs from it may not be canonical. */
+static int find_trusted(struct commit *commit, struct cdb_oid at)
+{
+    struct cdb_buf content = CDB_BUF_INIT;
+    struct cdb_commit parsed;
+    int result = 0;
+    memset(&commit->trusted_root, 0, sizeof(commit->trusted_root));
+    while (result == 0 && (result = cdb_commit_read(commit->repo->objects, &at, &content, &parsed)) == 0) {
+        if (parsed.ours)
+            commit->trusted_root = parsed.tree;
+        if (parsed.ours || parsed.parent_count == 0)
+            break;
+        at = parsed.parents[0];
+    }
+    cdb_buf_release(&content);
+    return result;
+}
+
+static int parent_time(struct commit *commit)
+{
+    struct cdb_times times;
+    const struct cdb_state *state = &commit->txn.state;
+    int result = 0;
+    cdb_times_init(&times, commit->repo->objects);
+    for (int i = 0; result == 0 && i < CDB_STATE_KNOWN; i++) {
+        chrondb_time time = {state->known[i].seconds, state->known[i].nanoseconds};
+        if (state->known[i].ref != 0)
+            result = cdb_times_add(&times, &state->known[i].oid, time);
+    }
+    if (result == 0)
+        result = cdb_times_get(&times, &commit->txn.base, &commit->parent_time);
+    cdb_times_release(&times);
+    return result;
+}
+
+static int load_base(struct commit *commit)
+{
+    struct cdb_buf content = CDB_BUF_INIT;
+    struct cdb_commit parsed;
+    if (cdb_oid_is_zero(&commit->txn.base))
+        return 0;
+    int result = cdb_commit_read(commit->repo->objects, &commit->txn.base, &content, &parsed);
+    if (result == 0) {
+        commit->base_root = parsed.tree;
+        commit->foreign = !parsed.ours;
+        struct cdb_oid parent = parsed.parents[0];
+        if (commit->foreign && parsed.parent_count > 0)
+            result = find_trusted(commit, parent);
+    }
+    cdb_buf_release(&content);
+    return result != 0 ? result : parent_time(commit);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+static void default_message(struct commit *commit, const struct slot *first, size_t puts, size_t deletes)
+{
+    struct cdb_buf *out = &commit->message;
+    enum cdb_op_kind kind = commit->batch->ops[0].kind;
+    const char *put = kind == CDB_OP_RESTORE || kind == CDB_OP_RESTORE_ALL ? "restore" : "put";
+    if (puts + deletes == 1) {
+        cdb_buf_adds(out, puts == 1 ? put : "delete");
+        cdb_buf_addc(out, ' ');
+        cdb_commit_escape(out, first->key_text, strlen(first->key_text), false);
+        return;
+    }
+    if (puts > 0)
+        cdb_buf_addf(out, "%s %zu", put, puts);
+    if (deletes > 0)
+        cdb_buf_addf(out, "%sdelete %zu", puts > 0 ? ", " : "", deletes);
+}
+
+static int write_message(struct commit *commit, const struct slot *first, size_t puts, size_t deletes)
+{
+    const char *given = commit->options->message;
+    if (given != NULL)
+        given += strspn(given, " \t\r\n");
+    if (given == NULL || *given == '\0')
+        default_message(commit, first, puts, deletes);
+    else
+        cdb_buf_adds(&commit->message, given);
+    return cdb_buf_check(&commit->message);
+}
+
+static int write_tree(struct commit *commit, const struct cdb_edit *edits, size_t count, struct cdb_oid *root)
+{
+    struct cdb_edit_request request = {.objects = commit->repo->objects,
+                                       .root = commit->base_root,
+                                       .foreign = commit->foreign,
+                                       .trusted = commit->trusted_root,
+                                       .edits = edits,
+                                       .count = count,
+                                       .emit = cdb_txn_emit,
+                                       .emit_context = &commit->txn};
+    return cdb_docs_edit(&request, root);
+}
+
+static int write_commit(struct commit *commit, const struct cdb_oid *root)
+{
+    chrondb_batch *batch = commit->batch;
+    struct cdb_buf *content = &commit->scratch;
+    struct cdb_commit_spec spec = {.tree = *root,
+                                   .parents = &commit->txn.base,
+                                   .parent_count = cdb_oid_is_zero(&commit->txn.base) ? 0 : 1,
+                                   .author = cdb_buf_str(&commit->author),
+                                   .committer = cdb_buf_str(&commit->committer),
+                                   .time = batch->time,
+                                   .message = cdb_buf_str(&commit->message),
+                                   .meta = commit->options->meta,
+                                   .meta_count = commit->options->meta_count};
+    cdb_buf_clear(content);
+    cdb_commit_encode(content, &spec);
+    int result = cdb_buf_check(content);
+    if (result == 0)
+        result = cdb_object_hash(&batch->head, CDB_COMMIT, content->ptr, content->len);
+    if (result == 0)
+        result = cdb_txn_emit(&commit->txn, CDB_COMMIT, content->ptr, content->len, &batch->head);
+    return result == 0 ? cdb_txn_commit(&commit->txn, &batch->head, batch->time) : result;
+}
+
+/* A restored document is in the history already, but perhaps in one that was pushed and that git has not synced. */
+static int emit_document(struct commit *commit, const struct slot *slot)
+{
+    struct cdb_buf document = CDB_BUF_INIT;
+    const char *text = slot->text;
+    size_t size = slot->size;
+    int result = 0;
+    if (text == NULL) {
+        result = cdb_document_read(commit->repo, &slot->now, &document);
+        text = cdb_buf_str(&document);
+        size = document.len;
+    }
+    if (result == 0)
+        result = cdb_txn_emit(&commit->txn, CDB_BLOB, text, size, &slot->now);
+    cdb_buf_release(&document);
+    return result;
+}
+
+/* What the operations came to: blobs, trees, the commit. */
+static int write_changes(struct commit *commit)
+{
+    chrondb_batch *batch = commit->batch;
+    const struct slot *first = NULL;
+    size_t puts = 0, deletes = 0, count = 0;
+    struct cdb_oid root;
+    struct cdb_edit *edits = malloc((commit->slots.count + 1) * sizeof(*edits));
+    int result = edits == NULL ? cdb_error_memory() : 0;
+    for (size_t i = 0; result == 0 && i < commit->slots.count; i++) {
+        const struct slot *slot = commit->slots.list[i];
+        if (cdb_oid_equal(&slot->before, &slot->now))
+            continue;
+        first = first != NULL ? first : slot;
+        puts += !cdb_oid_is_zero(&slot->now);
+        deletes += cdb_oid_is_zero(&slot->now);
+        edits[count++] = (struct cdb_edit){&slot->key, slot->now};
+        if (!cdb_oid_is_zero(&slot->now))
+            result = emit_document(commit, slot);
+    }
+    batch->base = batch->head = commit->txn.base;
+    batch->time = commit->parent_time;
+    if (result == 0 && count > 0)
+        result = choose_time(commit, &batch->time);
+    if (result == 0 && count > 0)
+        result = write_message(commit, first, puts, deletes);
+    if (result == 0 && count > 0)
+        result = write_tree(commit, edits, count, &root);
+    if (result == 0 && count > 0)
+        result = write_commit(commit, &root);
+    free(edits);
+    return result;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+static bool clean_utf8(const char *text)
+{
+    return cdb_utf8_check(text, strlen(text)) == strlen(text);
+}
+
+/* What can fail without the lock. */
+static int prepare(struct commit *commit)
+{
+    const chrondb_write_options *options = commit->options;
+    chrondb_time ignored;
+    if (commit->batch->count == 0)
+        return 0;
+    if (options->message != NULL && !clean_utf8(options->message))
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the message is not UTF-8");
+    for (size_t i = 0; i < options->meta_count; i++) {
+        const char *equals = strchr(options->meta[i], '=');
+        if (equals == NULL || equals == options->meta[i] || !clean_utf8(options->meta[i]))
+            return cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected KEY=VALUE in UTF-8");
+    }
+    int result = wanted_time(commit, cdb_time_now(), &ignored);
+    if (result == 0)
+        result = options->author != NULL ? cdb_identity_parse(options->author, &commit->author)
+                                         : cdb_identity(commit->repo->path, CDB_AUTHOR, &commit->author);
+    return result == 0 ? cdb_identity(commit->repo->path, CDB_COMMITTER, &commit->committer) : result;
+}
+
+static int run(struct commit *commit, const char *ref)
+{
+    int timeout = commit->options->lock_timeout_ms;
+    int result = cdb_txn_begin(&commit->txn, commit->repo, ref,
+                               timeout == 0  ? DEFAULT_TIMEOUT_MS
+                               : timeout < 0 ? 0
+                                             : timeout);
+    if (result != 0)
+        return result;
+    result = load_base(commit);
+    if (result == 0)
+        result = commit->batch->all != NULL ? apply_restore_all(commit) : apply_all(commit);
+    if (result == 0)
+        result = write_changes(commit);
+    cdb_txn_end(&commit->txn);
+    return result;
+}
+
+/* Every result that the batch changed has the new commit; the others are looked up when asked for. */
+static void fill_results(chrondb_batch *batch)
+{
+    cdb_oid_format(&batch->head, batch->head_hex);
+    for (size_t i = 0; i < batch->count; i++) {
+        chrondb_result *result = &batch->results[i];
+        result->key = batch->ops[i].key;
+        if (result->status == CHRONDB_CREATED || result->status == CHRONDB_UPDATED ||
+            result->status == CHRONDB_DELETED) {
+            memcpy(result->commit, batch->head_hex, sizeof(result->commit));
+            result->time = batch->time;
+        }
+    }
+}
+
+int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *options)
+{
+    static const chrondb_write_options defaults = {.size = sizeof(defaults)};
+    struct commit commit = {.batch = batch, .repo = batch->db->repo};
+    struct cdb_buf ref = CDB_BUF_INIT;
+    cdb_error_clear();
+    commit.options = options != NULL ? options : &defaults;
+    if (batch->committed)
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the batch was committed already");
+    batch->results = calloc(batch->count + 1, sizeof(*batch->results));
+    int result = batch->results == NULL ? cdb_error_memory() : prepare(&commit);
+    if (result == 0)
+        result = cdb_branch_resolve(batch->db, commit.options->branch, &ref);
+    if (result == 0 && batch->count > 0)
+        result = run(&commit, ref.ptr);
+    if (result == 0) {
+        batch->committed = true;
+        fill_results(batch);
+    } else {
+        free(batch->results);
+        batch->results = NULL;
+    }
+    free(commit.slots.list);
+    free(commit.slots.index);
+    cdb_buf_release(&commit.scratch);
+    cdb_buf_release(&commit.author);
+    cdb_buf_release(&commit.committer);
+    cdb_buf_release(&commit.message);
+    cdb_buf_release(&ref);
+    return result;
+}
+
+/* ---- results ----------------------------------------------------------------------------------- */
+
+size_t chrondb_batch_size(const chrondb_batch *batch)
+{
+    return batch->count;
+}
+
+const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t index)
+{
+    if (!batch->committed || index >= batch->count)
+        return NULL;
+    chrondb_result *result = &batch->results[index];
+    struct cdb_key key;
+    struct cdb_versions versions = {0};
+    bool ever;
+    if (result->commit[0] == '\0' && *result->key == '\0') { /* everything was restored to what it is */
+        if (!cdb_oid_is_zero(&batch->base))
+            memcpy(result->commit, batch->head_hex, sizeof(result->commit));
+        result->time = batch->time;
+    } else if (result->commit[0] == '\0' && cdb_key_parse(&key, result->key, strlen(result->key)) == 0 &&
+               cdb_versions_find(batch->db->repo, &batch->base, &key, 1, NULL, NULL, &versions, &ever) == 0 &&
+               versions.count > 0) {
+        cdb_oid_format(&versions.versions[0].commit, result->commit);
+        result->time = versions.versions[0].time;
+    }
+    cdb_versions_release(&versions);
+    return result;
+}
+
+const char *chrondb_batch_commit_id(const chrondb_batch *batch)
+{
+    return batch->committed && !cdb_oid_equal(&batch->head, &batch->base) ? batch->head_hex : NULL;
+}
+
+chrondb_time chrondb_batch_time(const chrondb_batch *batch)
+{
+    return batch->time;
+}

@@ -1,0 +1,61 @@
+/* What the public functions share: the handle, and what a snapshot is made of. */
+#ifndef CDB_DB_HANDLE_H
+#define CDB_DB_HANDLE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "chrondb.h"
+#include "store/docs.h"
+#include "store/repo.h"
+#include "store/timeline.h"
+
+struct chrondb {
+    struct cdb_repo *repo;
+    int references;
+    pid_t owner; /* a child after a fork does not share its parent's instances */
+    struct chrondb *next;
+};
+
+struct chrondb_snapshot {
+    chrondb *db;
+    char *ref;             /* the branch it was asked on, in full */
+    struct cdb_oid commit; /* zeros: empty */
+    struct cdb_oid root;
+    chrondb_time time;
+    bool has_time; /* effective times are only computed when asked for */
+    char hex[CDB_OID_HEX + 1];
+};
+
+/* Which commit WHEN means on a branch (full name): zeros if it was before the first one. `text` NULL: the head. */
+int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *out);
+/* Which moment WHEN means: a time itself, or the effective time of a commit. "now" is the clock. */
+int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_time *out);
+
+/* The branch's full name; it must exist, or be the default one, or the first of an empty database. */
+int cdb_branch_resolve(chrondb *db, const char *branch, struct cdb_buf *ref);
+
+/* One version of a key. */
+struct cdb_version {
+    struct cdb_oid commit, blob, old_blob; /* zeros: not there (after, before) */
+    chrondb_time time;
+};
+
+struct cdb_versions {
+    struct cdb_version *versions;
+    size_t count, room;
+};
+
+/* The versions of a key below a commit, newest first, at most `limit` (0: all) that are not newer than `until` and not
+ * older than `since` (NULL: no bound). *ever: was there any, bounds aside? */
+int cdb_versions_find(struct cdb_repo *repo, const struct cdb_oid *head, const struct cdb_key *key, uint64_t limit,
+                      const chrondb_time *since, const chrondb_time *until, struct cdb_versions *out, bool *ever);
+void cdb_versions_release(struct cdb_versions *versions);
+
+/* Read a document's blob. */
+int cdb_document_read(struct cdb_repo *repo, const struct cdb_oid *blob, struct cdb_buf *out);
+
+/* Copy into a public buffer. */
+int cdb_buffer_set(chrondb_buffer *out, const void *data, size_t size);
+
+#endif

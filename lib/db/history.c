@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT
+ * What happened: to a key (history), on a branch (log), between two moments (diff). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/handle.h"
+#include "doc/json.h"
+#include "util/error.h"
+#include "util/time.h"
+
+/* ---- a commit as a record ------------------------------------------------------------------------ */
+
+/* The memory behind a chrondb_version_info. */
+struct record {
+    char commit[CDB_OID_HEX + 1];
+    struct cdb_buf content, author, message, meta_text, value, old_value, patch;
+    const char **meta;
+    size_t meta_count;
+};
+
+static void record_release(struct record *record)
+{
+    cdb_buf_release(&record->content);
+    cdb_buf_release(&record->author);
+    cdb_buf_release(&record->message);
+    cdb_buf_release(&record->meta_text);
+    cdb_buf_release(&record->value);
+    cdb_buf_release(&record->old_value);
+    cdb_buf_release(&record->patch);
+    free(record->meta);
+}
+
+/* Names and messages of foreign commits may be any bytes: what is not UTF-8 becomes '?'. */
+static void add_text(struct cdb_buf *out, const char *text, size_t len)
+{
+    cdb_buf_clear(out);
+    while (len > 0) {
+        size_t good = cdb_utf8_check(text, len);
+        cdb_buf_add(out, text, good);
+        if (good < len)
+            cdb_buf_addc(out, '?');
+        good += good < len;
+        text += good;
+        len -= good;
+    }
+}
+
+static int read_meta(struct record *record, const struct cdb_commit *commit)
+{
+    size_t at = 0, count = 0;
+    cdb_buf_clear(&record->meta_text);
+    while (cdb_commit_meta(commit, &at, &record->meta_text)) {
+        cdb_buf_addc(&record->meta_text, '\0'); /* a value holds no NUL: it was an argument or is cut here */
+        count++;
+    }
+    record->meta_count = count;
+    if (count == 0)
+        return 0;
+    if (record->meta_text.failed)
+        return cdb_error_memory();
+    const char **grown = realloc(record->meta, count * sizeof(*grown));
+    if (grown == NULL)
+        return cdb_error_memory();
+    record->meta = grown;
+    const char *text = record->meta_text.ptr, *end = text + record->meta_text.len;
+    for (size_t i = 0; i < count; i++) {
+        record->meta[i] = text < end ? text : "";
+        text += text < end ? strlen(text) + 1 : 0;
+    }
+    return 0;
+}
+
+static int record_read(struct record *record, struct cdb_repo *repo, const struct cdb_oid *oid, chrondb_time time,
+                       chrondb_version_info *out)
+{
+    struct cdb_commit commit;
+    int result = cdb_commit_read(repo->objects, oid, &record->content, &commit);
+    if (result != 0)
+        return result;
+    cdb_oid_format(oid, record->commit);
+    add_text(&record->author, commit.author, commit.author_len);
+    add_text(&record->message, commit.message, commit.message_len);
+    result = read_meta(record, &commit);
+    if (result == 0 && (record->author.failed || record->message.failed))
+        result = cdb_error_memory();
+    memset(out, 0, sizeof(*out));
+    out->commit = record->commit;
+    out->time = time;
+    out->author = cdb_buf_str(&record->author);
+    out->message = cdb_buf_str(&record->message);
+    out->meta = record->meta;
+    out->meta_count = record->meta_count;
+    return result;
+}
+
+static enum chrondb_op op_of(const struct cdb_oid *before, const struct cdb_oid *after)
+{
+    if (cdb_oid_is_zero(after))
+        return CHRONDB_OP_DELETE;
+    return cdb_oid_is_zero(before) ? CHRONDB_OP_CREATE : CHRONDB_OP_UPDATE;
+}
+
+/* The merge patch between two documents; absent where there is none, or a document is not JSON. */
+static int make_patch(struct cdb_buf *out, const struct cdb_buf *before, const struct cdb_buf *after, bool *has)
+{
+    cdb_buf_clear(out);
+    int result = cdb_json_diff(out, cdb_buf_str(before), before->len, cdb_buf_str(after), after->len);
+    *has = result == 0;
+    return result == CHRONDB_ESYSTEM ? result : 0;
+}
+
+/* Bounds given as WHEN. */
+struct bounds {
+    chrondb_time since, until;
+    const chrondb_time *since_or_null, *until_or_null;
+};
+
+static int resolve_bounds(chrondb_snapshot *snapshot, const chrondb_history_options *options, struct bounds *out)
+{
+    int result = 0;
+    memset(out, 0, sizeof(*out));
+    if (options->since != NULL) {
+        result = cdb_resolve_time(snapshot->db, snapshot->ref, options->since, &out->since);
+        out->since_or_null = &out->since;
+    }
+    if (result == 0 && options->until != NULL) {
+        result = cdb_resolve_time(snapshot->db, snapshot->ref, options->until, &out->until);
+        out->until_or_null = &out->until;
+    }
+    return result;
+}
+
+static const chrondb_history_options no_options = {.size = sizeof(no_options)};
+
+/* ---- history ----------------------------------------------------------------------------------- */
+
+struct chrondb_history {
+    struct cdb_repo *repo;
+    char *key;
+    struct cdb_versions versions;
+    size_t next;
+    bool reverse, no_value, patch;
+    struct record record;
+};
+
+int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, const char *key_text,
+                         const chrondb_history_options *options)
+{
+    struct cdb_key key;
+    struct bounds bounds;
+    bool ever = false;
+    cdb_error_clear();
+    if (options == NULL)
+        options = &no_options;
+    struct chrondb_history *history = calloc(1, sizeof(*history));
+    if (history == NULL || (history->key = strdup(key_text)) == NULL) {
+        free(history);
+        return cdb_error_memory();
+    }
+    history->repo = snapshot->db->repo;
+    history->reverse = options->reverse != 0;
+    history->no_value = options->no_value != 0;
+    history->patch = options->patch != 0;
+    int result = cdb_key_parse(&key, key_text, strlen(key_text));
+    if (result == 0)
+        result = resolve_bounds(snapshot, options, &bounds);
+    if (result == 0)
+        result = cdb_versions_find(history->repo, &snapshot->commit, &key, options->limit, bounds.since_or_null,
+                                   bounds.until_or_null, &history->versions, &ever);
+    if (result == 0 && !ever) {
+        cdb_error(CHRONDB_NOTFOUND, "not_found", "not found, now or ever");
+        cdb_error_about("cannot tell the history of", key_text);
+        result = CHRONDB_NOTFOUND;
+    }
+    if (result != 0) {
+        chrondb_history_free(history);
+        return result;
+    }
+    *out = history;
+    return 0;
+}
+
+static int read_values(struct chrondb_history *history, const struct cdb_version *version, chrondb_version_info *out)
+{
+    struct record *record = &history->record;
+    bool has_new = !cdb_oid_is_zero(&version->blob), has_old = !cdb_oid_is_zero(&version->old_blob), has = false;
+    int result = 0;
+    if (has_new && (!history->no_value || history->patch)) {
+        result = cdb_document_read(history->repo, &version->blob, &record->value);
+        if (result == 0 && !history->no_value) {
+            out->value = cdb_buf_str(&record->value);
+            out->value_size = record->value.len;
+        }
+    }
+    if (result == 0 && history->patch && has_new && has_old) {
+        result = cdb_document_read(history->repo, &version->old_blob, &record->old_value);
+        if (result == 0)
+            result = make_patch(&record->patch, &record->old_value, &record->value, &has);
+        if (result == 0 && has) {
+            out->patch = cdb_buf_str(&record->patch);
+            out->patch_size = record->patch.len;
+        }
+    }
+    return result;
+}
+
+int chrondb_history_next(chrondb_history *history, chrondb_version_info *version)
+{
+    if (history->next >= history->versions.count)
+        return CHRONDB_END;
+    size_t index = history->reverse ? history->versions.count - 1 - history->next : history->next;
+    const struct cdb_version *found = &history->versions.versions[index];
+    history->next++;
+    int result = record_read(&history->record, history->repo, &found->commit, found->time, version);
+    if (result != 0)
+        return result;
+    version->key = history->key;
+    version->op = op_of(&found->old_blob, &found->blob);
+    result = read_values(history, found, version);
+    if (result != 0)
+        cdb_error_about("cannot read", history->key);
+    return result;
+}
+
+void chrondb_history_free(chrondb_history *history)
+{
+    if (history == NULL)
+        return;
+    free(history->key);
+    cdb_versions_release(&history->versions);
+    record_release(&history->record);
+    free(history);
+}
+
+/* ---- log ---------------------------------------------------------------------------------------- */
+
+struct chrondb_log {
+    struct cdb_repo *repo;
+    struct cdb_timeline timeline;
+    size_t next, end; /* indices into the timeline; from the end on if `reverse` */
+    bool reverse;
+    struct record record;
+    struct cdb_changes found;
+    chrondb_change *changes;
+};
+
+/* The part of the timeline that lies within the bounds, the newest `limit` of it. */
+static void cut_timeline(struct chrondb_log *log, const struct bounds *bounds, uint64_t limit)
+{
+    const struct cdb_timeline *timeline = &log->timeline;
+    log->next = bounds->until_or_null != NULL ? cdb_timeline_at(timeline, bounds->until) : 0;
+    log->end = timeline->count;
+    while (bounds->since_or_null != NULL && log->end > log->next &&
+           cdb_time_compare(timeline->moments[log->end - 1].time, bounds->since) < 0)
+        log->end--;
+    if (limit > 0 && log->end - log->next > limit)
+        log->end = log->next + (size_t)limit;
+}
+
+int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrondb_history_options *options)
+{
+    struct bounds bounds;
+    cdb_error_clear();
+    if (options == NULL)
+        options = &no_options;
+    struct chrondb_log *log = calloc(1, sizeof(*log));
+    if (log == NULL)
+        return cdb_error_memory();
+    log->repo = snapshot->db->repo;
+    log->reverse = options->reverse != 0;
+    int result = resolve_bounds(snapshot, options, &bounds);
+    if (result == 0)
+        result = cdb_timeline_load(&log->timeline, log->repo->objects, &snapshot->commit);
+    if (result != 0) {
+        chrondb_log_free(log);
+        return result;
+    }
+    cut_timeline(log, &bounds, options->limit);
+    *out = log;
+    return 0;
+}
+
+/* Root trees of a commit and of its first parent. */
+static int trees_of(struct chrondb_log *log, const struct cdb_oid *oid, struct cdb_oid *before, struct cdb_oid *after)
+{
+    struct cdb_commit commit;
+    int result = cdb_commit_read(log->repo->objects, oid, &log->record.content, &commit);
+    memset(before, 0, sizeof(*before));
+    if (result != 0)
+        return result;
+    *after = commit.tree;
+    if (commit.parent_count == 0)
+        return 0;
+    struct cdb_oid parent = commit.parents[0];
+    result = cdb_commit_read(log->repo->objects, &parent, &log->record.content, &commit);
+    if (result == 0)
+        *before = commit.tree;
+    return result;
+}
+
+static int find_changes(struct chrondb_log *log, const struct cdb_oid *oid)
+{
+    struct cdb_oid before, after;
+    int result = trees_of(log, oid, &before, &after);
+    cdb_changes_release(&log->found);
+    if (result == 0)
+        result = cdb_docs_diff(log->repo->objects, &before, &after, &log->found);
+    if (result != 0)
+        return result;
+    chrondb_change *grown = realloc(log->changes, (log->found.count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return cdb_error_memory();
+    log->changes = grown;
+    for (size_t i = 0; i < log->found.count; i++) {
+        const struct cdb_change *change = &log->found.changes[i];
+        log->changes[i] = (chrondb_change){change->key, op_of(&change->old_blob, &change->new_blob)};
+    }
+    return 0;
+}
+
+int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chrondb_change **changes,
+                     size_t *change_count)
+{
+    if (log->next >= log->end)
+        return CHRONDB_END;
+    const struct cdb_moment *moment = &log->timeline.moments[log->reverse ? --log->end : log->next++];
+    int result = find_changes(log, &moment->commit);
+    if (result == 0)
+        result = record_read(&log->record, log->repo, &moment->commit, moment->time, version);
+    *changes = log->changes;
+    *change_count = log->found.count;
+    return result;
+}
+
+void chrondb_log_free(chrondb_log *log)
+{
+    if (log == NULL)
+        return;
+    cdb_timeline_release(&log->timeline);
+    cdb_changes_release(&log->found);
+    record_release(&log->record);
+    free(log->changes);
+    free(log);
+}
+
+/* ---- diff --------------------------------------------------------------------------------------- */
+
+struct chrondb_diff {
+    struct cdb_repo *repo;
+    struct cdb_changes changes;
+    size_t next;
+    struct cdb_buf old_value, new_value, patch;
+};
+
+static bool has_prefix(const struct cdb_change *change, const char *const *prefixes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(prefixes[i]);
+        if (change->key_len >= len && memcmp(change->key, prefixes[i], len) == 0)
+            return true;
+    }
+    return count == 0;
+}
+
+int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapshot *to, const char *const *prefixes,
+                      size_t count)
+{
+    cdb_error_clear();
+    struct chrondb_diff *diff = calloc(1, sizeof(*diff));
+    if (diff == NULL)
+        return cdb_error_memory();
+    diff->repo = to->db->repo;
+    int result = cdb_docs_diff(diff->repo->objects, &from->root, &to->root, &diff->changes);
+    if (result != 0) {
+        chrondb_diff_free(diff);
+        return result;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < diff->changes.count; i++)
+        if (has_prefix(&diff->changes.changes[i], prefixes, count))
+            diff->changes.changes[kept++] = diff->changes.changes[i];
+    diff->changes.count = kept;
+    *out = diff;
+    return 0;
+}
+
+int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference)
+{
+    if (diff->next >= diff->changes.count)
+        return CHRONDB_END;
+    const struct cdb_change *change = &diff->changes.changes[diff->next++];
+    bool has_old = !cdb_oid_is_zero(&change->old_blob), has_new = !cdb_oid_is_zero(&change->new_blob), has = false;
+    int result = 0;
+    *difference = (chrondb_difference){.key = change->key, .op = op_of(&change->old_blob, &change->new_blob)};
+    if (has_old)
+        result = cdb_document_read(diff->repo, &change->old_blob, &diff->old_value);
+    if (result == 0 && has_new)
+        result = cdb_document_read(diff->repo, &change->new_blob, &diff->new_value);
+    if (result == 0 && has_old && has_new)
+        result = make_patch(&diff->patch, &diff->old_value, &diff->new_value, &has);
+    if (result != 0) {
+        cdb_error_about("cannot compare", change->key);
+        return result;
+    }
+    if (has_old) {
+        difference->old_value = cdb_buf_str(&diff->old_value);
+        difference->old_size = diff->old_value.len;
+    }
+    if (has_new) {
+        difference->new_value = cdb_buf_str(&diff->new_value);
+        difference->new_size = diff->new_value.len;
+    }
+    if (has) {
+        difference->patch = cdb_buf_str(&diff->patch);
+        difference->patch_size = diff->patch.len;
+    }
+    return 0;
+}
+
+void chrondb_diff_free(chrondb_diff *diff)
+{
+    if (diff == NULL)
+        return;
+    cdb_changes_release(&diff->changes);
+    cdb_buf_release(&diff->old_value);
+    cdb_buf_release(&diff->new_value);
+    cdb_buf_release(&diff->patch);
+    free(diff);
+}

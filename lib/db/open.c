@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/handle.h"
+#include "util/error.h"
+
+/* One instance a database and process: the only state of the library that outlives a call's handle. */
+static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct chrondb *registry;
+
+const char *chrondb_version(void)
+{
+    return CHRONDB_VERSION;
+}
+
+/* The instance of a directory, with one more reference. The caller holds the mutex. */
+static struct chrondb *shared_instance(dev_t device, ino_t inode)
+{
+    for (struct chrondb *db = registry; db != NULL; db = db->next) {
+        if (db->repo->device == device && db->repo->inode == inode && db->owner == getpid()) {
+            db->references++;
+            return db;
+        }
+    }
+    return NULL;
+}
+
+static struct chrondb *find_shared(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return NULL;
+    pthread_mutex_lock(&registry_mutex);
+    struct chrondb *db = shared_instance(st.st_dev, st.st_ino);
+    pthread_mutex_unlock(&registry_mutex);
+    return db;
+}
+
+static struct chrondb *share(struct cdb_repo *repo)
+{
+    struct chrondb *fresh = calloc(1, sizeof(*fresh));
+    if (fresh == NULL) {
+        cdb_error_memory();
+        return NULL;
+    }
+    pthread_mutex_lock(&registry_mutex);
+    struct chrondb *db = shared_instance(repo->device, repo->inode);
+    if (db == NULL) {
+        *fresh = (struct chrondb){.repo = repo, .references = 1, .owner = getpid(), .next = registry};
+        registry = db = fresh;
+    }
+    pthread_mutex_unlock(&registry_mutex);
+    if (db != fresh) { /* another thread opened it meanwhile */
+        cdb_repo_close(repo);
+        free(fresh);
+    }
+    return db;
+}
+
+int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options)
+{
+    static const chrondb_open_options defaults = {.size = sizeof(defaults)};
+    struct cdb_repo *repo = NULL;
+    unsigned flags = 0;
+    cdb_error_clear();
+    if (options == NULL)
+        options = &defaults;
+    if (path == NULL || *path == '\0')
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty");
+    if (strlen(path) >= PATH_MAX)
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is too long");
+    flags |= (options->flags & CHRONDB_OPEN_CREATE) != 0 ? CDB_CREATE : 0;
+    flags |= (options->flags & CHRONDB_OPEN_ADOPT) != 0 ? CDB_ADOPT : 0;
+    struct chrondb *db = find_shared(path);
+    if (db != NULL) {
+        *out = db;
+        return 0;
+    }
+    int result = cdb_repo_open(&repo, path, flags, options->notice, options->notice_context);
+    if (result != 0)
+        return result;
+    db = share(repo);
+    if (db == NULL) {
+        cdb_repo_close(repo);
+        return CHRONDB_ESYSTEM;
+    }
+    *out = db;
+    return 0;
+}
+
+void chrondb_close(chrondb *db)
+{
+    if (db == NULL)
+        return;
+    pthread_mutex_lock(&registry_mutex);
+    bool last = --db->references == 0;
+    for (struct chrondb **link = &registry; last && *link != NULL; link = &(*link)->next) {
+        if (*link == db) {
+            *link = db->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&registry_mutex);
+    if (last) {
+        cdb_repo_close(db->repo);
+        free(db);
+    }
+}
+
+const char *chrondb_path(const chrondb *db)
+{
+    return db->repo->path;
+}
+
+int chrondb_was_created(const chrondb *db)
+{
+    return db->repo->created || db->repo->adopted;
+}
+
+int chrondb_maintain(chrondb *db)
+{
+    cdb_error_clear();
+    return cdb_checkpoint(db->repo, 0);
+}
+
+int chrondb_maintenance_due(const chrondb *db)
+{
+    return db->repo->checkpoint_due;
+}
+
+/* ---- which database ---------------------------------------------------------------------------- */
+
+int cdb_buffer_set(chrondb_buffer *out, const void *data, size_t size)
+{
+    if (out->capacity <= size) {
+        char *grown = realloc(out->data, size + 1);
+        if (grown == NULL)
+            return cdb_error_memory();
+        out->data = grown;
+        out->capacity = size + 1;
+    }
+    if (size > 0)
+        memcpy(out->data, data, size);
+    out->data[size] = '\0';
+    out->size = size;
+    return 0;
+}
+
+int chrondb_discover(chrondb_buffer *path)
+{
+    const char *given = getenv("CHRONDB_DIR");
+    char directory[PATH_MAX];
+    struct cdb_buf candidate = CDB_BUF_INIT;
+    cdb_error_clear();
+    if (given != NULL && *given != '\0')
+        return cdb_buffer_set(path, given, strlen(given));
+    int result = getcwd(directory, sizeof(directory)) == NULL ? 1 : 0;
+    while (result == 0) {
+        struct stat st;
+        size_t len = strlen(directory);
+        cdb_buf_clear(&candidate);
+        cdb_buf_addf(&candidate, "%s/.chrondb", len == 1 ? "" : directory);
+        if ((result = cdb_buf_check(&candidate)) != 0)
+            break;
+        if (stat(candidate.ptr, &st) == 0 && S_ISDIR(st.st_mode)) {
+            result = cdb_buffer_set(path, candidate.ptr, candidate.len);
+            cdb_buf_release(&candidate);
+            return result;
+        }
+        char *slash = strrchr(directory, '/');
+        if (slash == NULL || len == 1)
+            result = 1;
+        else
+            slash[slash == directory ? 1 : 0] = '\0';
+    }
+    cdb_buf_release(&candidate);
+    if (result < 0)
+        return result;
+    result = cdb_buffer_set(path, ".chrondb", 8);
+    return result != 0 ? result : CHRONDB_NOTFOUND;
+}

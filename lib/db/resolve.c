@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * Branches and WHEN: from names to commits. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/handle.h"
+#include "db/when.h"
+#include "store/refs.h"
+#include "util/error.h"
+#include "util/time.h"
+
+#define STEPS_MAX 1000000000u
+#define TAG_DEPTH 8
+
+static int no_such(const char *text, const char *why)
+{
+    struct cdb_buf quoted = CDB_BUF_INIT;
+    cdb_buf_add_quoted(&quoted, text, strlen(text));
+    int result = cdb_error(CHRONDB_EUSAGE, "invalid_time", "cannot tell when %s is: %s", cdb_buf_str(&quoted), why);
+    cdb_buf_release(&quoted);
+    return result;
+}
+
+/* ---- branches ---------------------------------------------------------------------------------- */
+
+int cdb_branch_resolve(chrondb *db, const char *branch, struct cdb_buf *ref)
+{
+    struct cdb_buf head = CDB_BUF_INIT;
+    struct cdb_oid oid;
+    int dir = db->repo->dir;
+    int result = cdb_ref_branch(dir, branch, ref);
+    if (result != 0 || branch == NULL || *branch == '\0')
+        return result;
+    result = cdb_repo_ref(db->repo, ref->ptr, &oid);
+    if (result != 1)
+        return result == CHRONDB_EDAMAGED ? 0 : result; /* told by who reads it */
+    bool is_head = cdb_ref_branch(dir, NULL, &head) == 0 && strcmp(head.ptr, ref->ptr) == 0;
+    result = 0;
+    if (!is_head && cdb_ref_any_branch(dir)) {
+        cdb_buf_clear(&head);
+        cdb_buf_add_quoted(&head, branch, strlen(branch));
+        result = cdb_error(CHRONDB_EUSAGE, "no_branch", "there is no branch %s", cdb_buf_str(&head));
+    }
+    cdb_buf_release(&head);
+    return result;
+}
+
+/* ---- refs and commits as WHEN ------------------------------------------------------------------- */
+
+/* From a tag object to the commit that it names in the end. */
+static int peel(chrondb *db, struct cdb_oid *oid, const char *text)
+{
+    struct cdb_buf content = CDB_BUF_INIT;
+    int result = CHRONDB_EUSAGE;
+    for (int depth = 0; depth < TAG_DEPTH; depth++) {
+        int type;
+        result = cdb_objects_find(db->repo->objects, oid, CDB_COMMIT_MAX, &type, &content);
+        if (result == 1)
+            result = cdb_objects_read(db->repo->objects, oid, CDB_ANY, CDB_COMMIT_MAX, &content); /* the message */
+        if (result != 0 || type == CDB_COMMIT)
+            break;
+        result = no_such(text, "it names no commit");
+        if (type != CDB_TAG || content.len < 7 + CDB_OID_HEX || memcmp(content.ptr, "object ", 7) != 0 ||
+            !cdb_oid_parse(content.ptr + 7, oid))
+            break;
+    }
+    cdb_buf_release(&content);
+    return result;
+}
+
+/* A ref by the name that people use: 0, 1 (there is none), or an error. A branch and a tag of one name must agree. */
+static int find_ref(chrondb *db, const char *name, const char *text, struct cdb_oid *out)
+{
+    static const char *const places[] = {"", CDB_HEADS, CDB_TAGS, "refs/remotes/"};
+    struct cdb_buf full = CDB_BUF_INIT;
+    bool found = false;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof(places) / sizeof(places[0]); i++) {
+        struct cdb_oid oid;
+        if (*places[i] == '\0' && strncmp(name, "refs/", 5) != 0 && strcmp(name, "HEAD") != 0)
+            continue;
+        cdb_buf_clear(&full);
+        cdb_buf_addf(&full, "%s%s", places[i], name);
+        if ((result = cdb_buf_check(&full)) != 0 || !cdb_ref_name_valid(full.ptr))
+            continue;
+        int status = cdb_repo_ref(db->repo, full.ptr, &oid);
+        if (status == 1)
+            continue;
+        result = status == 0 ? peel(db, &oid, text) : status;
+        if (result == 0 && found && !cdb_oid_equal(&oid, out))
+            result = no_such(text, "a branch and a tag have that name: say ref:refs/heads/... or ref:refs/tags/...");
+        *out = oid;
+        found = true;
+    }
+    cdb_buf_release(&full);
+    return result != 0 ? result : found ? 0 : 1;
+}
+
+static int find_commit(chrondb *db, const char *hex, size_t len, const char *text, struct cdb_oid *out)
+{
+    int status = cdb_objects_abbreviation(db->repo->objects, hex, len, out);
+    if (status == 1)
+        return no_such(text, "there is no such commit");
+    if (status == 2)
+        return no_such(text, "several objects have ids that begin so: give more digits");
+    return status != 0 ? status : peel(db, out, text);
+}
+
+/* "~3", "^2", "~" ... behind a name. */
+static int follow_steps(chrondb *db, const char *steps, const char *text, struct cdb_oid *oid)
+{
+    struct cdb_buf content = CDB_BUF_INIT;
+    int result = 0;
+    while (result == 0 && *steps != '\0') {
+        char kind = *steps++;
+        char *end;
+        errno = 0;
+        unsigned long count = *steps >= '0' && *steps <= '9' ? strtoul(steps, &end, 10) : 1;
+        if (*steps >= '0' && *steps <= '9')
+            steps = end;
+        if ((kind != '~' && kind != '^') || errno != 0 || count > STEPS_MAX) {
+            result = no_such(text, "only ~N and ^N may follow the name");
+            break;
+        }
+        size_t which = kind == '^' && count > 0 ? count - 1 : 0;
+        for (unsigned long i = kind == '^' ? (count > 0) : count; result == 0 && i > 0; i--) {
+            struct cdb_commit commit;
+            result = cdb_commit_read(db->repo->objects, oid, &content, &commit);
+            if (result == 0 && which >= commit.parent_count)
+                result = no_such(text, "the history does not go back so far");
+            if (result == 0)
+                *oid = commit.parents[which];
+        }
+    }
+    cdb_buf_release(&content);
+    return result;
+}
+
+/* A ref or commit id, with steps behind it: 0, 1 (it is none), or an error. */
+static int find_name(chrondb *db, const char *name, const char *text, bool commit_too, struct cdb_oid *out)
+{
+    size_t len = strcspn(name, "~^");
+    char *base = strndup(name, len);
+    if (base == NULL)
+        return cdb_error_memory();
+    int result = len > 0 ? find_ref(db, base, text, out) : 1;
+    if (result == 1 && name[len] != '\0' && commit_too && strspn(base, "0123456789abcdefABCDEF") == len && len >= 4 &&
+        len <= CDB_OID_HEX)
+        result = find_commit(db, base, len, text, out);
+    if (result == 0)
+        result = follow_steps(db, name + len, text, out);
+    free(base);
+    return result;
+}
+
+/* ---- moments ----------------------------------------------------------------------------------- */
+
+static int find_moment(chrondb *db, const struct cdb_oid *head, chrondb_time time, struct cdb_oid *out)
+{
+    struct cdb_timeline timeline;
+    int result = cdb_timeline_load(&timeline, db->repo->objects, head);
+    size_t index = result == 0 ? cdb_timeline_at(&timeline, time) : 0;
+    memset(out, 0, sizeof(*out));
+    if (result == 0 && index < timeline.count)
+        *out = timeline.moments[index].commit;
+    cdb_timeline_release(&timeline);
+    return result;
+}
+
+static int find_version(chrondb *db, const struct cdb_oid *head, const struct cdb_when *when, const char *text,
+                        struct cdb_oid *out)
+{
+    struct cdb_versions versions = {0};
+    struct cdb_key key;
+    bool ever;
+    int result = cdb_key_parse(&key, when->name, when->name_len);
+    if (result == 0 && when->versions >= SIZE_MAX - 1)
+        result = no_such(text, "that many versions back");
+    if (result == 0)
+        result = cdb_versions_find(db->repo, head, &key, when->versions + 1, NULL, NULL, &versions, &ever);
+    if (result == 0 && versions.count <= when->versions)
+        result = versions.count == 0 ? no_such(text, "that key has never been there")
+                                     : no_such(text, "the key has not so many versions");
+    if (result == 0)
+        *out = versions.versions[when->versions].commit;
+    cdb_versions_release(&versions);
+    return result;
+}
+
+struct resolved {
+    bool is_time, is_now;
+    chrondb_time time;
+    struct cdb_oid commit; /* zeros: none */
+};
+
+static int resolve_form(chrondb *db, const struct cdb_oid *head, const char *text, struct resolved *out)
+{
+    struct cdb_when when;
+    cdb_when_parse(&when, text, strlen(text), cdb_time_now());
+    switch (when.kind) {
+    case CDB_WHEN_HEAD:
+        out->is_now = true;
+        out->commit = *head;
+        return 0;
+    case CDB_WHEN_TIME:
+        out->is_time = true;
+        out->time = when.time;
+        return 0;
+    case CDB_WHEN_VERSION:
+        return find_version(db, head, &when, text, &out->commit);
+    case CDB_WHEN_COMMIT:
+        return find_name(db, when.name, text, true, &out->commit) == 0
+                   ? 0
+                   : find_commit(db, when.name, when.name_len, text, &out->commit);
+    case CDB_WHEN_REF:
+        break;
+    case CDB_WHEN_UNKNOWN:
+        if (when.maybe_commit)
+            return find_commit(db, text, strlen(text), text, &out->commit);
+    }
+    return no_such(text, "it is not the name of a branch or tag, no KEY@{N}, no time such as 2026-11-21T07:44:00Z, "
+                         "2026-11, yesterday, '3 days ago' or @1700000000, and no commit id");
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int resolve(chrondb *db, const char *ref, const char *text, struct resolved *out)
+{
+    struct cdb_oid head;
+    memset(out, 0, sizeof(*out));
+    int result = cdb_repo_ref(db->repo, ref, &head);
+    if (result < 0)
+        return result;
+    if (result == 1)
+        memset(&head, 0, sizeof(head));
+    if (text == NULL) {
+        out->commit = head;
+        return 0;
+    }
+    if (has_prefix(text, "ref:")) {
+        result = find_name(db, text + 4, text, false, &out->commit);
+        return result == 1 ? no_such(text, "there is no such branch or tag") : result;
+    }
+    if (!has_prefix(text, "time:") && !has_prefix(text, "commit:")) {
+        result = find_name(db, text, text, true, &out->commit);
+        if (result != 1)
+            return result;
+    }
+    result = resolve_form(db, &head, text, out);
+    if (result == 0 && out->is_time)
+        result = find_moment(db, &head, out->time, &out->commit);
+    return result;
+}
+
+int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *out)
+{
+    struct resolved resolved;
+    int result = resolve(db, ref, text, &resolved);
+    if (result == 0)
+        *out = resolved.commit;
+    return result;
+}
+
+int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_time *out)
+{
+    struct resolved resolved;
+    struct cdb_times times;
+    int result = resolve(db, ref, text, &resolved);
+    if (result != 0)
+        return result;
+    if (resolved.is_time || resolved.is_now) {
+        *out = resolved.is_time ? resolved.time : cdb_time_now();
+        return 0;
+    }
+    if (cdb_oid_is_zero(&resolved.commit))
+        return no_such(text, "there is no commit");
+    cdb_times_init(&times, db->repo->objects);
+    result = cdb_times_get(&times, &resolved.commit, out);
+    cdb_times_release(&times);
+    return result;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/lock.h"
+#include "store/pack.h"
+#include "store/repo.h"
+#include "util/error.h"
+#include "util/fault.h"
+
+#define WRITER_WAIT_MS 60000
+
+/* The journal has every object of its records: no loose file has to be read. */
+static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
+{
+    struct cdb_pack *pack = NULL;
+    struct cdb_buf content = CDB_BUF_INIT;
+    struct cdb_record record;
+    struct cdb_record_object object;
+    int result = cdb_pack_new(&pack, repo->dir, "m");
+    for (uint64_t offset = 0; result == 0 && cdb_half_record(half, &offset, &record);) {
+        const unsigned char *cursor = record.objects;
+        while (result == 0 && cdb_record_object(&record, &cursor, &object)) {
+            int type;
+            cdb_buf_clear(&content);
+            result = cdb_object_decode(&object.oid, object.loose, object.loose_len, CDB_TREE_MAX, &type, &content);
+            if (result == 0)
+                result = cdb_pack_add(pack, type, cdb_buf_str(&content), content.len, &object.oid);
+        }
+    }
+    if (result == 0)
+        result = cdb_pack_finish(pack);
+    cdb_pack_free(pack);
+    cdb_buf_release(&content);
+    return result;
+}
+
+/* Now the half may be used again. */
+static int mark(struct cdb_repo *repo, uint64_t generation)
+{
+    struct cdb_state state;
+    int lock = -1, result = cdb_lock_take(&lock, repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
+    if (result != 0)
+        return result;
+    if (cdb_state_read(repo->dir, &state) == 0 && state.checkpointed < generation && generation < state.generation) {
+        int fd = openat(repo->dir, CDB_STATE_PATH, O_WRONLY | O_CLOEXEC);
+        state.checkpointed = generation;
+        if (fd < 0 || cdb_state_write(fd, &state) != 0)
+            result = cdb_error_errno(CDB_STATE_PATH, "cannot write '%s'", CDB_STATE_PATH);
+        if (fd >= 0)
+            close(fd);
+    }
+    cdb_lock_release(&lock);
+    return result;
+}
+
+static void remove_loose_files(struct cdb_repo *repo, const struct cdb_half *half)
+{
+    struct cdb_record record;
+    struct cdb_record_object object;
+    char path[CDB_LOOSE_PATH];
+    for (uint64_t offset = 0; cdb_half_record(half, &offset, &record);) {
+        const unsigned char *cursor = record.objects;
+        while (cdb_record_object(&record, &cursor, &object)) {
+            cdb_loose_path(&object.oid, path);
+            unlinkat(repo->dir, path, 0);
+            CDB_FAULT("checkpoint-unlinked");
+        }
+    }
+}
+
+static int checkpoint(struct cdb_repo *repo)
+{
+    struct cdb_state state;
+    struct cdb_half halves[2];
+    int index[2];
+    if (cdb_state_read(repo->dir, &state) != 0 || !cdb_state_checkpoint_pending(&state))
+        return 0;
+    int result = cdb_journal_read(repo->dir, halves, index);
+    if (result != 0)
+        return result;
+    const struct cdb_half *frozen = &halves[0];
+    if (frozen->generation != 0 && frozen->generation + 1 == halves[1].generation) {
+        result = pack_half(repo, frozen);
+        CDB_FAULT("checkpoint-packed");
+        /* The branches of these records too, and whatever else is not on disk yet. */
+        if (result == 0 && syncfs(repo->dir) != 0)
+            result = cdb_error_errno(repo->path, "cannot sync '%s'", repo->path);
+        CDB_FAULT("checkpoint-synced");
+        if (result == 0)
+            result = mark(repo, frozen->generation);
+        CDB_FAULT("checkpoint-marked");
+        if (result == 0)
+            remove_loose_files(repo, frozen);
+    }
+    cdb_half_release(&halves[0]);
+    cdb_half_release(&halves[1]);
+    return result;
+}
+
+int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
+{
+    int lock = -1;
+    int result = cdb_lock_take(&lock, repo->dir, CDB_MAINTENANCE_LOCK, wait_ms);
+    if (result == CHRONDB_EBUSY && wait_ms == 0)
+        return 0; /* somebody is at it */
+    if (result != 0)
+        return result;
+    result = checkpoint(repo);
+    cdb_lock_release(&lock);
+    return result;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/lock.h"
+#include "store/repo.h"
+#include "util/error.h"
+#include "util/fault.h"
+#include "util/fs.h"
+
+#define FORMAT_PATH    "chrondb/format"
+#define CREATING_PATH  "chrondb/creating"
+#define CREATE_WAIT_MS 30000
+#define CREATE_TRIES   8
+
+static const char config_text[] = "[core]\n"
+                                  "\trepositoryformatversion = 1\n"
+                                  "\tfilemode = true\n"
+                                  "\tbare = true\n"
+                                  "[extensions]\n"
+                                  "\tpreciousObjects = true\n"
+                                  "[gc]\n"
+                                  "\tauto = 0\n";
+
+/* ---- what is there ----------------------------------------------------------------------------- */
+
+static bool is_ignorable(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
+}
+
+/* Is everything in the directory a part of a creation of ours that has not come to its end? `extra` gets the name of
+ * something that is not. */
+static bool only_ours(DIR *dir, bool *empty, struct cdb_buf *extra)
+{
+    static const char *const ours[] = {"chrondb", "HEAD", "config", "objects", "refs"};
+    *empty = true;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (is_ignorable(entry->d_name))
+            continue;
+        *empty = false;
+        bool known = false;
+        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+            known = known || strcmp(entry->d_name, ours[i]) == 0;
+        if (!known) {
+            if (extra != NULL && extra->len == 0)
+                cdb_buf_add_quoted(extra, entry->d_name, strlen(entry->d_name));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* chrondb/ with nothing but our own files of a beginning. */
+static bool creation_began(int dir)
+{
+    int fd = openat(dir, "chrondb", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+    if (listing == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    bool began = true;
+    for (struct dirent *entry; began && (entry = readdir(listing)) != NULL;)
+        began = is_ignorable(entry->d_name) || strcmp(entry->d_name, "lock") == 0 ||
+                strcmp(entry->d_name, "creating") == 0 || strcmp(entry->d_name, "format.tmp") == 0;
+    closedir(listing);
+    return began;
+}
+
+static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
+{
+    bool empty;
+    if (cdb_fs_exists(dir, FORMAT_PATH))
+        return CDB_PLACE_DATABASE;
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    if (listing == NULL) {
+        if (copy >= 0)
+            close(copy);
+        return CDB_PLACE_OTHER;
+    }
+    bool ours = only_ours(listing, &empty, found);
+    closedir(listing);
+    if (empty)
+        return CDB_PLACE_EMPTY;
+    if (ours && creation_began(dir))
+        return CDB_PLACE_UNFINISHED;
+    if (cdb_fs_exists(dir, ".git"))
+        return CDB_PLACE_WORK_TREE;
+    if (cdb_fs_exists(dir, "HEAD") && cdb_fs_exists(dir, "objects") && cdb_fs_exists(dir, "refs"))
+        return CDB_PLACE_BARE;
+    return CDB_PLACE_OTHER;
+}
+
+int cdb_place_examine(const char *path, enum cdb_place *place, struct cdb_buf *found)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 && errno == ENOENT) {
+        *place = CDB_PLACE_ABSENT;
+        return 0;
+    }
+    if (dir < 0 && errno == ENOTDIR) {
+        *place = CDB_PLACE_OTHER;
+        return 0;
+    }
+    if (dir < 0)
+        return cdb_error_errno(path, "cannot open '%s'", path);
+    *place = examine_directory(dir, found);
+    close(dir);
+    return 0;
+}
+
+int cdb_layout_check_format(int dir, const char *path)
+{
+    char text[32];
+    ssize_t n = cdb_fs_read_head(dir, FORMAT_PATH, text, sizeof(text) - 1);
+    if (n < 0)
+        return cdb_error_errno(FORMAT_PATH, "cannot read '%s/%s'", path, FORMAT_PATH);
+    text[n] = '\0';
+    char *end;
+    long version = strtol(text, &end, 10);
+    if (n == 0 || end == text || *end != '\n' || version < 1)
+        return cdb_error(CHRONDB_EDAMAGED, "damaged", "'%s/%s' does not hold a format version", path, FORMAT_PATH);
+    if (version > CDB_FORMAT_VERSION)
+        return cdb_error(CHRONDB_ENODB, "unsupported",
+                         "the database at '%s' has format %ld, this chrondb knows up to %d: use a newer chrondb", path,
+                         version, CDB_FORMAT_VERSION);
+    return 0;
+}
+
+/* ---- creating ---------------------------------------------------------------------------------- */
+
+static int write_layout(int dir)
+{
+    static const char *const folders[] = {"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+        result = cdb_fs_mkdir(dir, folders[i]);
+    CDB_FAULT("create-folders");
+    if (result == 0)
+        result = cdb_fs_write_file(dir, "config", config_text, sizeof(config_text) - 1, false);
+    if (result == 0)
+        result = cdb_fs_write_file(dir, "HEAD", "ref: refs/heads/main\n", 21, false);
+    CDB_FAULT("create-layout");
+    return result;
+}
+
+/* The format file comes last, when everything else is durable: with it the database is one. */
+static int write_format(int dir)
+{
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%d\n", CDB_FORMAT_VERSION);
+    if (syncfs(dir) != 0)
+        return cdb_error_errno(".", "cannot sync the new database");
+    CDB_FAULT("create-synced");
+    int result = cdb_fs_write_file(dir, "chrondb/format.tmp", text, (size_t)n, true);
+    CDB_FAULT("create-format-written");
+    if (result == 0 && renameat(dir, "chrondb/format.tmp", dir, FORMAT_PATH) != 0)
+        result = cdb_error_errno(FORMAT_PATH, "cannot create '%s'", FORMAT_PATH);
+    CDB_FAULT("create-format-renamed");
+    if (result == 0)
+        result = cdb_fs_sync_dir(dir, "chrondb");
+    if (result == 0)
+        result = cdb_fs_sync_dir(dir, ".");
+    unlinkat(dir, CREATING_PATH, 0);
+    CDB_FAULT("create-complete");
+    return result;
+}
+
+static bool was_removed(int dir)
+{
+    struct stat st;
+    return fstat(dir, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Under the database's own lock, in a directory that exists: a racing creator waits, and finds it done. */
+static int fill(int dir)
+{
+    int lock = -1;
+    int result = cdb_fs_mkdir(dir, "chrondb");
+    CDB_FAULT("create-began");
+    if (result == 0)
+        result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS);
+    if (result == 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {
+        result = cdb_fs_write_file(dir, CREATING_PATH, "", 0, false);
+        CDB_FAULT("create-marked");
+        if (result == 0)
+            result = write_layout(dir);
+        if (result == 0)
+            result = write_format(dir);
+    }
+    cdb_lock_release(&lock);
+    return result;
+}
+
+static void remove_tree(int parent, const char *name)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+            remove_tree(dirfd(dir), entry->d_name); /* our own layout: three levels */
+    }
+    closedir(dir);
+    unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Databases that died while they were built aside: "BASE.chrondb-new-..." whose lock nobody holds. */
+static void sweep_unfinished(int parent, const char *prefix)
+{
+    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        int lock = -1;
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+            continue;
+        int sub = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+        bool young = sub < 0 || fstat(sub, &st) != 0 || time(NULL) - st.st_mtime < CDB_STALE_SECONDS;
+        bool locked =
+            sub < 0 || !cdb_fs_exists(sub, CDB_LOCK_PATH) ? young : cdb_lock_take(&lock, sub, CDB_LOCK_PATH, 0) != 0;
+        if (!locked)
+            remove_tree(dirfd(dir), entry->d_name);
+        cdb_lock_release(&lock);
+        if (sub >= 0)
+            close(sub);
+    }
+    closedir(dir);
+}
+
+/* A racing creator that sweeps may take our directory for a dead one's in the moment before it is locked: begin again.
+ */
+static int fill_aside(int parent, const char *aside, int *dir)
+{
+    for (int tries = 0;; tries++) {
+        int result = 0;
+        if (mkdirat(parent, aside, 0777) != 0 || (*dir = openat(parent, aside, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+            result = cdb_error_errno(aside, "cannot create '%s'", aside);
+        CDB_FAULT("create-aside");
+        if (result == 0)
+            result = fill(*dir);
+        if (result == 0 || tries == CREATE_TRIES || cdb_fs_exists(parent, aside) || (*dir >= 0 && !was_removed(*dir)))
+            return result;
+        if (*dir >= 0)
+            close(*dir);
+        *dir = -1;
+    }
+}
+
+/* Build it beside the place and rename it there: nobody ever sees a part of it. */
+static int create_aside(const char *path)
+{
+    struct cdb_buf parent = CDB_BUF_INIT, prefix = CDB_BUF_INIT, aside = CDB_BUF_INIT;
+    size_t len = strlen(path);
+    int parent_fd = -1, dir = -1;
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    const char *slash = memrchr(path, '/', len);
+    const char *base = slash != NULL ? slash + 1 : path;
+    cdb_buf_add(&parent, slash == NULL ? "." : path, slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path));
+    cdb_buf_addf(&prefix, ".%.*s.chrondb-new-", (int)(len - (size_t)(base - path)), base);
+    cdb_buf_addf(&aside, "%s%ld", cdb_buf_str(&prefix), (long)getpid());
+    int result = parent.failed || prefix.failed || aside.failed ? cdb_error_memory() : 0;
+    if (result == 0 && slash != NULL && slash != path) {
+        cdb_buf_addc(&parent, '/'); /* so that the parent itself is made too */
+        result = cdb_fs_mkdir_parents(AT_FDCWD, cdb_buf_str(&parent));
+    }
+    if (result != 0)
+        goto out;
+    parent_fd = open(parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent_fd < 0) {
+        result = cdb_error_errno(parent.ptr, "cannot open '%s'", parent.ptr);
+        goto out;
+    }
+    sweep_unfinished(parent_fd, prefix.ptr);
+    result = fill_aside(parent_fd, aside.ptr, &dir);
+    CDB_FAULT("create-filled");
+    if (result == 0 && renameat(parent_fd, aside.ptr, parent_fd, base) != 0 && errno != ENOTEMPTY && errno != EEXIST)
+        result = cdb_error_errno(path, "cannot create '%s'", path); /* not empty: another creator was faster */
+    CDB_FAULT("create-renamed");
+    if (result == 0)
+        result = cdb_fs_sync_dir(parent_fd, ".");
+    if (cdb_fs_exists(parent_fd, aside.ptr))
+        remove_tree(parent_fd, aside.ptr);
+out:
+    if (dir >= 0)
+        close(dir);
+    if (parent_fd >= 0)
+        close(parent_fd);
+    cdb_buf_release(&parent);
+    cdb_buf_release(&prefix);
+    cdb_buf_release(&aside);
+    return result;
+}
+
+int cdb_layout_create(const char *path, enum cdb_place place)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if (place == CDB_PLACE_ABSENT) {
+        char *trimmed = strndup(path, len);
+        if (trimmed == NULL)
+            return cdb_error_memory();
+        int result = create_aside(trimmed);
+        free(trimmed);
+        return result;
+    }
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return cdb_error_errno(path, "cannot open '%s'", path);
+    int result = fill(dir);
+    close(dir);
+    return result;
+}
+
+/* ---- adopting ---------------------------------------------------------------------------------- */
+
+static int refuse(const char *path, const char *why)
+{
+    return cdb_error(CHRONDB_ENODB, "not_a_database", "cannot adopt '%s': %s", path, why);
+}
+
+static int check_config(const char *path, git_config *config)
+{
+    git_buf text = {NULL, 0, 0};
+    int bare = 0, result = 0;
+    if (git_config_get_bool(&bare, config, "core.bare") != 0 || !bare)
+        result = refuse(path, "it is not a bare repository");
+    if (result == 0 && git_config_get_string_buf(&text, config, "extensions.objectformat") == 0 &&
+        strcasecmp(text.ptr, "sha1") != 0)
+        result = refuse(path, "its objects are not named by SHA-1");
+    git_buf_dispose(&text);
+    if (result == 0 && git_config_get_string_buf(&text, config, "extensions.refstorage") == 0 &&
+        strcasecmp(text.ptr, "files") != 0)
+        result = refuse(path, "its refs are not kept as files");
+    git_buf_dispose(&text);
+    return result;
+}
+
+static int set_config(const char *path, git_config *config)
+{
+    if (git_config_set_int32(config, "core.repositoryformatversion", 1) != 0 ||
+        git_config_set_bool(config, "extensions.preciousObjects", 1) != 0 ||
+        git_config_set_int32(config, "gc.auto", 0) != 0) {
+        const git_error *error = git_error_last();
+        return cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot change '%s/config': %s", path,
+                         error != NULL ? error->message : "unknown");
+    }
+    return 0;
+}
+
+int cdb_layout_adopt(const char *path)
+{
+    git_config *config = NULL;
+    struct cdb_buf file = CDB_BUF_INIT;
+    int lock = -1, result = CHRONDB_ESYSTEM;
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return cdb_error_errno(path, "cannot open '%s'", path);
+    cdb_buf_addf(&file, "%s/config", path);
+    git_libgit2_init();
+    if (cdb_buf_check(&file) != 0)
+        goto out;
+    if (cdb_fs_exists(dir, "shallow")) {
+        result = refuse(path, "it is a shallow clone, a part of its past is missing: git fetch --unshallow");
+        goto out;
+    }
+    if (git_config_open_ondisk(&config, file.ptr) != 0) {
+        result = refuse(path, "its config cannot be read");
+        goto out;
+    }
+    if ((result = check_config(path, config)) != 0 || (result = cdb_fs_mkdir(dir, "chrondb")) != 0 ||
+        (result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS)) != 0)
+        goto out;
+    if (!cdb_fs_exists(dir, FORMAT_PATH) && (result = set_config(path, config)) == 0)
+        result = write_format(dir);
+out:
+    git_config_free(config);
+    git_libgit2_shutdown();
+    cdb_lock_release(&lock);
+    close(dir);
+    cdb_buf_release(&file);
+    return result;
+}

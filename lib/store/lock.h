@@ -1,0 +1,49 @@
+/* Locks: the writer lock, and git's lock files.
+ *
+ * The writer lock is an open-file-description lock (fcntl(2), F_OFD_SETLK): the kernel drops it with the process, so it
+ * cannot be orphaned; unlike a classic POSIX lock it is not dropped when some other descriptor of the file is closed.
+ */
+#ifndef CDB_STORE_LOCK_H
+#define CDB_STORE_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CDB_LOCK_PATH        "chrondb/lock"
+#define CDB_MAINTENANCE_LOCK "chrondb/maintenance.lock"
+
+/* Take the exclusive lock on a file (created if absent), waiting up to `timeout_ms` (0: not at all). The descriptor in
+ * `fd` holds it until it is closed. 0; CHRONDB_EBUSY ("busy"); CHRONDB_ESYSTEM. Waiters are served by the kernel, first
+ * come, first served. */
+int cdb_lock_take(int *fd, int dir, const char *path, int timeout_ms);
+/* Unlock (also for children that inherited the descriptor by a fork) and close; -1 is left alone. */
+void cdb_lock_release(int *fd);
+/* Does a live process hold it? Takes nothing. */
+bool cdb_lock_is_held(int dir, const char *path);
+
+/* ---- git's lock files ---- */
+
+enum cdb_presence { CDB_ABSENT, CDB_PRESENT, CDB_UNKNOWN };
+enum cdb_verdict { CDB_WAIT, CDB_REMOVE };
+
+#define CDB_STALE_SECONDS   10
+#define CDB_UNKNOWN_SECONDS 600
+
+/* May a lock file of another program's be removed? Only if it is old and no live process that started before it works
+ * in the repository; what cannot be examined counts as alive for ten minutes. Pure. */
+enum cdb_verdict cdb_git_lock_judge(int64_t age_seconds, enum cdb_presence owner);
+
+/* Look whether a process that started before `lock_mtime` (seconds), and that could have created a file of owner `uid`,
+ * has a file open, its directory, an argument or GIT_* in its environment in the repository at `path` (absolute). `pid`
+ * tells one that does. */
+enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_mtime, unsigned uid, int *pid);
+
+/* Take git's lock on a file below `dir` ("refs/heads/main.lock"): it becomes a second link of the file `ours`
+ * (already there), so that after a crash it is ours beyond doubt. Waits up to `timeout_ms` for a live owner and removes
+ * a dead one's (telling through `removed`). 0, CHRONDB_EBUSY, CHRONDB_ESYSTEM. */
+int cdb_git_lock_take(int dir, const char *repository, const char *ours, const char *lock, int timeout_ms,
+                      bool *removed);
+/* Remove a stale one, if it exists, may be removed now and is not in the way of anybody: true if it was. */
+bool cdb_git_lock_sweep(int dir, const char *repository, const char *lock);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/objects.h"
+
+#include <fcntl.h>
+#include <git2.h>
+#include <libdeflate.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "util/error.h"
+#include "util/fs.h"
+
+#define MIN_ABBREVIATION  4
+#define HEADER_MAX        32
+#define LOOSE_FILE_MAX    ((size_t)1 << 30)
+#define COMPRESSION_LEVEL 4 /* loose objects are short-lived: checkpoints compress them again */
+
+struct cdb_objects {
+    int dir;
+    char *objects_path;
+    pthread_mutex_t mutex; /* guards opening the odb */
+    git_odb *odb;          /* opened when the first object is not a loose file */
+    cdb_objects_fallback fallback;
+    void *fallback_context;
+};
+
+int cdb_objects_new(struct cdb_objects **out, int dir, const char *path)
+{
+    struct cdb_objects *objects = calloc(1, sizeof(*objects));
+    if (objects == NULL || asprintf(&objects->objects_path, "%s/objects", path) < 0) {
+        free(objects);
+        return cdb_error_memory();
+    }
+    objects->dir = dir;
+    pthread_mutex_init(&objects->mutex, NULL);
+    *out = objects;
+    return 0;
+}
+
+void cdb_objects_free(struct cdb_objects *objects)
+{
+    if (objects == NULL)
+        return;
+    if (objects->odb != NULL) {
+        git_odb_free(objects->odb);
+        git_libgit2_shutdown();
+    }
+    pthread_mutex_destroy(&objects->mutex);
+    free(objects->objects_path);
+    free(objects);
+}
+
+void cdb_objects_set_fallback(struct cdb_objects *objects, cdb_objects_fallback fallback, void *context)
+{
+    objects->fallback = fallback;
+    objects->fallback_context = context;
+}
+
+static int damaged(const struct cdb_oid *oid, const char *what)
+{
+    char hex[CDB_OID_HEX + 1];
+    cdb_oid_format(oid, hex);
+    return cdb_error(CHRONDB_EDAMAGED, "damaged", "object %s is %s", hex, what);
+}
+
+/* ---- ids --------------------------------------------------------------------------------------- */
+
+int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len)
+{
+    git_oid id;
+    if (git_libgit2_init() < 0 || git_odb_hash(&id, data, len, (git_object_t)type) != 0)
+        return cdb_error(CHRONDB_ESYSTEM, "internal", "cannot hash an object");
+    git_libgit2_shutdown();
+    memcpy(out->id, id.id, CDB_OID_SIZE);
+    return 0;
+}
+
+/* ---- the loose form ------------------------------------------------------------------------------ */
+
+struct cdb_deflater {
+    struct libdeflate_compressor *compressor;
+    struct cdb_buf raw;
+};
+
+int cdb_deflater_new(struct cdb_deflater **out)
+{
+    struct cdb_deflater *deflater = calloc(1, sizeof(*deflater));
+    if (deflater != NULL)
+        deflater->compressor = libdeflate_alloc_compressor(COMPRESSION_LEVEL);
+    if (deflater == NULL || deflater->compressor == NULL) {
+        free(deflater);
+        return cdb_error_memory();
+    }
+    *out = deflater;
+    return 0;
+}
+
+void cdb_deflater_free(struct cdb_deflater *deflater)
+{
+    if (deflater == NULL)
+        return;
+    libdeflate_free_compressor(deflater->compressor);
+    cdb_buf_release(&deflater->raw);
+    free(deflater);
+}
+
+int cdb_deflate(struct cdb_deflater *deflater, const void *data, size_t len, struct cdb_buf *out)
+{
+    size_t bound = libdeflate_zlib_compress_bound(deflater->compressor, len);
+    if (!cdb_buf_reserve(out, bound))
+        return cdb_error_memory();
+    size_t n = libdeflate_zlib_compress(deflater->compressor, data, len, out->ptr + out->len, bound);
+    if (n == 0)
+        return cdb_error(CHRONDB_ESYSTEM, "internal", "cannot compress %zu bytes", len);
+    out->len += n;
+    out->ptr[out->len] = '\0';
+    return 0;
+}
+
+int cdb_object_encode(struct cdb_deflater *deflater, int type, const void *data, size_t len, struct cdb_buf *loose)
+{
+    struct cdb_buf *raw = &deflater->raw;
+    cdb_buf_clear(raw);
+    cdb_buf_addf(raw, "%s %zu", cdb_type_name(type), len);
+    cdb_buf_addc(raw, '\0');
+    cdb_buf_add(raw, data, len);
+    int result = cdb_buf_check(raw);
+    return result != 0 ? result : cdb_deflate(deflater, raw->ptr, raw->len, loose);
+}
+
+/* Type and size from "TYPE SIZE\0"; the length of that header, or 0 if it is none. */
+static size_t parse_header(const char *head, size_t len, int *type, size_t *size)
+{
+    const char *end = memchr(head, '\0', len);
+    const char *space = memchr(head, ' ', len);
+    if (end == NULL || space == NULL || space >= end - 1)
+        return 0;
+    *type = cdb_type_parse(head, (size_t)(space - head));
+    size_t value = 0;
+    for (const char *p = space + 1; p < end; p++) {
+        if (*p < '0' || *p > '9' || value > LOOSE_FILE_MAX)
+            return 0;
+        value = value * 10 + (size_t)(*p - '0');
+    }
+    *size = value;
+    return *type == CDB_ANY ? 0 : (size_t)(end - head) + 1;
+}
+
+/* Inflate what follows the header; `head` holds the first `have` bytes of the inflated stream. */
+static bool inflate_content(z_stream *stream, const char *head, size_t have, size_t size, struct cdb_buf *out)
+{
+    if (have > size || !cdb_buf_reserve(out, size + 1))
+        return false;
+    char *content = out->ptr + out->len;
+    memcpy(content, head, have);
+    stream->next_out = (Bytef *)content + have;
+    stream->avail_out = (uInt)(size - have) + 1; /* one more: a longer stream must show */
+    int status = inflate(stream, Z_FINISH);
+    if (status != Z_STREAM_END || stream->total_out < have || stream->avail_out != 1)
+        return false;
+    out->len += size;
+    out->ptr[out->len] = '\0';
+    return true;
+}
+
+int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, size_t max, int *type,
+                      struct cdb_buf *out)
+{
+    char head[HEADER_MAX];
+    z_stream stream = {.next_in = (z_const Bytef *)loose, .avail_in = (uInt)len};
+    size_t size = 0, start = out->len;
+    if (len == 0 || len > LOOSE_FILE_MAX)
+        return damaged(oid, len == 0 ? "damaged: its file is empty" : "too large");
+    if (inflateInit(&stream) != Z_OK)
+        return cdb_error_memory();
+    stream.next_out = (Bytef *)head;
+    stream.avail_out = HEADER_MAX;
+    int status = inflate(&stream, Z_NO_FLUSH);
+    size_t have = HEADER_MAX - stream.avail_out;
+    size_t header = status == Z_OK || status == Z_STREAM_END ? parse_header(head, have, type, &size) : 0;
+    bool good = header > 0 && size <= max;
+    if (good && status == Z_STREAM_END) { /* all of it fitted beside the header */
+        good = have - header == size;
+        cdb_buf_add(out, head + header, have - header);
+    } else if (good) {
+        good = inflate_content(&stream, head + header, have - header, size, out);
+    }
+    inflateEnd(&stream);
+    if (header > 0 && size > max)
+        return damaged(oid, "larger than chrondb allows");
+    if (out->failed)
+        return cdb_error_memory();
+    struct cdb_oid actual;
+    if (!good || cdb_object_hash(&actual, *type, out->ptr + start, size) != 0 || !cdb_oid_equal(&actual, oid)) {
+        out->len = start;
+        return damaged(oid, "damaged: its content does not match its id");
+    }
+    return 0;
+}
+
+void cdb_loose_path(const struct cdb_oid *oid, char out[CDB_LOOSE_PATH])
+{
+    char hex[CDB_OID_HEX + 1];
+    cdb_oid_format(oid, hex);
+    snprintf(out, CDB_LOOSE_PATH, "objects/%.2s/%s", hex, hex + 2);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+static int find_loose(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+                      struct cdb_buf *out)
+{
+    char path[CDB_LOOSE_PATH];
+    struct cdb_buf file = CDB_BUF_INIT;
+    cdb_loose_path(oid, path);
+    int result = cdb_fs_read(objects->dir, path, LOOSE_FILE_MAX, &file);
+    if (result == 0)
+        result = cdb_object_decode(oid, file.ptr, file.len, max, type, out);
+    cdb_buf_release(&file);
+    return result;
+}
+
+static int open_odb(struct cdb_objects *objects)
+{
+    int result = 0;
+    pthread_mutex_lock(&objects->mutex);
+    if (objects->odb == NULL) {
+        git_libgit2_init();
+        if (git_odb_open(&objects->odb, objects->objects_path) != 0) {
+            const git_error *error = git_error_last();
+            result = cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot open the objects in '%s': %s",
+                               objects->objects_path, error != NULL ? error->message : "unknown");
+            objects->odb = NULL;
+            git_libgit2_shutdown();
+        }
+    }
+    pthread_mutex_unlock(&objects->mutex);
+    return result;
+}
+
+static int find_packed(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+                       struct cdb_buf *out)
+{
+    git_oid id;
+    git_odb_object *object = NULL;
+    int result = open_odb(objects);
+    if (result != 0)
+        return result;
+    memcpy(id.id, oid->id, CDB_OID_SIZE);
+    int status = git_odb_read(&object, objects->odb, &id); /* looks for new packs when it misses */
+    if (status == GIT_ENOTFOUND)
+        return 1;
+    if (status != 0) {
+        const git_error *error = git_error_last();
+        char text[160];
+        snprintf(text, sizeof(text), "damaged: %s", error != NULL ? error->message : "unreadable");
+        return damaged(oid, text);
+    }
+    size_t size = git_odb_object_size(object);
+    *type = (int)git_odb_object_type(object);
+    if (size > max)
+        result = damaged(oid, "larger than chrondb allows");
+    else
+        cdb_buf_add(out, git_odb_object_data(object), size);
+    git_odb_object_free(object);
+    return out->failed ? cdb_error_memory() : result;
+}
+
+int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out)
+{
+    cdb_buf_clear(out);
+    int loose = find_loose(objects, oid, max, type, out);
+    if (loose == 0 || loose == CHRONDB_ESYSTEM)
+        return loose;
+    int packed = find_packed(objects, oid, max, type, out);
+    if (packed == 0)
+        return 0;
+    if (objects->fallback != NULL) {
+        cdb_buf_clear(out);
+        int status = objects->fallback(objects->fallback_context, oid, type, out);
+        if (status <= 0)
+            return status;
+    }
+    /* A checkpoint may have moved it into a new pack between the two looks; the odb has looked again by itself,
+     * but the other way round (unpacked beside us) only another look at the loose file tells. */
+    if (loose == 1 && packed == 1)
+        return find_loose(objects, oid, max, type, out);
+    if (loose < 0 && packed == 1)
+        return damaged(oid, "damaged: its content does not match its id");
+    return packed == 1 ? loose : packed;
+}
+
+int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int type, size_t max, struct cdb_buf *out)
+{
+    int found = CDB_ANY;
+    int result = cdb_objects_find(objects, oid, max, &found, out);
+    if (result == 1)
+        return damaged(oid, "missing");
+    if (result == 0 && type != CDB_ANY && found != type) {
+        char text[64];
+        snprintf(text, sizeof(text), "a %s where a %s belongs", cdb_type_name(found), cdb_type_name(type));
+        return damaged(oid, text);
+    }
+    return result;
+}
+
+int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out)
+{
+    git_oid id, found;
+    if (len < MIN_ABBREVIATION || len > CDB_OID_HEX)
+        return 1;
+    if (len == CDB_OID_HEX) {
+        int type;
+        struct cdb_buf content = CDB_BUF_INIT;
+        int result = !cdb_oid_parse(hex, out) ? 1 : cdb_objects_find(objects, out, CDB_COMMIT_MAX, &type, &content);
+        cdb_buf_release(&content);
+        return result;
+    }
+    int result = open_odb(objects);
+    if (result != 0)
+        return result;
+    if (git_oid_fromstrn(&id, hex, len) != 0)
+        return 1;
+    int status = git_odb_exists_prefix(&found, objects->odb, &id, len);
+    if (status == GIT_EAMBIGUOUS)
+        return 2;
+    if (status != 0)
+        return 1;
+    memcpy(out->id, found.id, CDB_OID_SIZE);
+    return 0;
+}

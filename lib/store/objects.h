@@ -1,0 +1,62 @@
+/* The object store: git objects read from loose files, packs and alternates, and, as a last resort, from the journal.
+ *
+ * Reading tries our own loose-file reader first (no library has to start for it: the common case of a young
+ * database), then libgit2 (packs, alternates), then the fallback. Every object is checked against its hash.
+ * Safe for threads, except that a deflater belongs to one writer at a time.
+ *
+ * Format sources: gitformat-loose (zlib stream of "TYPE SIZE\0" and the content), git's Documentation.
+ */
+#ifndef CDB_STORE_OBJECTS_H
+#define CDB_STORE_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/oid.h"
+#include "util/buf.h"
+
+#define CDB_TREE_MAX   ((size_t)256 << 20)
+#define CDB_COMMIT_MAX ((size_t)16 << 20)
+
+struct cdb_objects;
+
+/* Finds an object elsewhere: 0 and the content appended to `out`, 1 if it is not there, or an error. */
+typedef int (*cdb_objects_fallback)(void *context, const struct cdb_oid *oid, int *type, struct cdb_buf *out);
+
+/* `dir` is the database's directory, borrowed; `path` its absolute path, copied. */
+int cdb_objects_new(struct cdb_objects **out, int dir, const char *path);
+void cdb_objects_free(struct cdb_objects *objects);
+void cdb_objects_set_fallback(struct cdb_objects *objects, cdb_objects_fallback fallback, void *context);
+
+/* Replace `out` by the content of the object. `type`: CDB_ANY or what it must be. 0, or CHRONDB_EDAMAGED (missing,
+ * damaged, of another type, larger than `max`), the message names the object. */
+int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int type, size_t max, struct cdb_buf *out);
+/* The same for CDB_ANY, telling the type. Missing is 1, without an error set. */
+int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+                     struct cdb_buf *out);
+
+/* The one object whose id starts with these 4 to 40 hex digits: 0; 1 if there is none; 2 if there are several. */
+int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out);
+
+/* The id of the object with that content. */
+int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len);
+
+struct cdb_deflater;
+int cdb_deflater_new(struct cdb_deflater **out);
+void cdb_deflater_free(struct cdb_deflater *deflater);
+/* Append the zlib stream of `data`. */
+int cdb_deflate(struct cdb_deflater *deflater, const void *data, size_t len, struct cdb_buf *out);
+/* Append the bytes of the loose file. */
+int cdb_object_encode(struct cdb_deflater *deflater, int type, const void *data, size_t len, struct cdb_buf *loose);
+/* The reverse: content appended to `out`; checked against the hash. CHRONDB_EDAMAGED if it is not what it says. */
+int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, size_t max, int *type,
+                      struct cdb_buf *out);
+
+/* "objects/xx/yyyy..." */
+#define CDB_LOOSE_PATH 52
+void cdb_loose_path(const struct cdb_oid *oid, char out[CDB_LOOSE_PATH]);
+/* Put a loose file in place, atomically, not synced unless `sync`; one that exists is freshened instead, unless
+ * `replace`. One writer at a time: the temporary file has a fixed name, so a crash leaves at most one. */
+int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_t len, bool replace, bool sync);
+
+#endif

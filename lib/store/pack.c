@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/version.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "util/error.h"
+#include "util/fault.h"
+#include "util/fs.h"
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+#define mbedtls_sha1_starts mbedtls_sha1_starts_ret
+#define mbedtls_sha1_update mbedtls_sha1_update_ret
+#define mbedtls_sha1_finish mbedtls_sha1_finish_ret
+#endif
+
+#define FLUSH_AT    ((size_t)256 << 10)
+#define LARGE       ((uint64_t)1 << 31) /* offsets from here on go into the index's table of 8-byte ones */
+#define PACK_FOLDER "objects/pack"
+
+struct entry {
+    struct cdb_oid oid;
+    uint32_t crc;
+    uint64_t offset;
+};
+
+struct cdb_pack {
+    int dir, fd;
+    char temporary[2][64]; /* of the pack, of the index */
+    struct cdb_deflater *deflater;
+    struct cdb_buf pending; /* not yet written */
+    uint64_t written;
+    struct entry *entries;
+    size_t count, room;
+    uint32_t *slots; /* open addressing over entries, index + 1 */
+    size_t slot_count;
+};
+
+static void put_be32(unsigned char *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (unsigned char)(v >> (24 - 8 * i));
+}
+
+static void add_be32(struct cdb_buf *out, uint32_t v)
+{
+    unsigned char bytes[4];
+    put_be32(bytes, v);
+    cdb_buf_add(out, bytes, 4);
+}
+
+static int write_error(const char *path)
+{
+    return cdb_error_errno(path, "cannot write '%s'", path);
+}
+
+int cdb_pack_new(struct cdb_pack **out, int dir, const char *role)
+{
+    struct cdb_pack *pack = calloc(1, sizeof(*pack));
+    if (pack == NULL)
+        return cdb_error_memory();
+    pack->dir = dir;
+    snprintf(pack->temporary[0], sizeof(pack->temporary[0]), PACK_FOLDER "/tmp_pack_chrondb_%s", role);
+    snprintf(pack->temporary[1], sizeof(pack->temporary[1]), PACK_FOLDER "/tmp_idx_chrondb_%s", role);
+    unlinkat(dir, pack->temporary[0], 0);
+    pack->fd = openat(dir, pack->temporary[0], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    int result = pack->fd < 0 ? cdb_error_errno(pack->temporary[0], "cannot create '%s'", pack->temporary[0])
+                              : cdb_deflater_new(&pack->deflater);
+    cdb_buf_add(&pack->pending, "PACK\0\0\0\2\0\0\0\0", 12); /* the count is filled in at the end */
+    if (result != 0) {
+        cdb_pack_free(pack);
+        return result;
+    }
+    *out = pack;
+    return 0;
+}
+
+/* ---- which objects are there already --------------------------------------------------------------- */
+
+static size_t slot_of(const struct cdb_pack *pack, const struct cdb_oid *oid)
+{
+    size_t hash;
+    memcpy(&hash, oid->id, sizeof(hash));
+    return hash & (pack->slot_count - 1);
+}
+
+static bool has(const struct cdb_pack *pack, const struct cdb_oid *oid)
+{
+    if (pack->slot_count == 0)
+        return false;
+    for (size_t i = slot_of(pack, oid); pack->slots[i] != 0; i = (i + 1) & (pack->slot_count - 1))
+        if (cdb_oid_equal(&pack->entries[pack->slots[i] - 1].oid, oid))
+            return true;
+    return false;
+}
+
+static void insert(struct cdb_pack *pack, size_t index)
+{
+    size_t i = slot_of(pack, &pack->entries[index].oid);
+    while (pack->slots[i] != 0)
+        i = (i + 1) & (pack->slot_count - 1);
+    pack->slots[i] = (uint32_t)index + 1;
+}
+
+static int grow(struct cdb_pack *pack)
+{
+    size_t room = pack->room == 0 ? 256 : pack->room * 2;
+    struct entry *entries = room > UINT32_MAX / 4 ? NULL : realloc(pack->entries, room * sizeof(*entries));
+    if (entries == NULL)
+        return cdb_error_memory();
+    pack->entries = entries;
+    uint32_t *slots = calloc(room * 2, sizeof(*slots));
+    if (slots == NULL)
+        return cdb_error_memory();
+    free(pack->slots);
+    pack->slots = slots;
+    pack->slot_count = room * 2;
+    pack->room = room;
+    for (size_t i = 0; i < pack->count; i++)
+        insert(pack, i);
+    return 0;
+}
+
+/* ---- adding ------------------------------------------------------------------------------------ */
+
+static int flush(struct cdb_pack *pack)
+{
+    if (pack->pending.failed)
+        return cdb_error_memory();
+    if (cdb_fs_write_full(pack->fd, cdb_buf_str(&pack->pending), pack->pending.len) != 0)
+        return write_error(pack->temporary[0]);
+    pack->written += pack->pending.len;
+    cdb_buf_clear(&pack->pending);
+    return 0;
+}
+
+/* Type and size: 4 bits of the size beside the type, then 7 bits a byte, the lowest first. */
+static void add_entry_header(struct cdb_buf *out, int type, size_t size)
+{
+    unsigned char byte = (unsigned char)(type << 4 | (int)(size & 15));
+    for (size >>= 4; size > 0; size >>= 7) {
+        cdb_buf_addc(out, (char)(byte | 0x80));
+        byte = size & 0x7f;
+    }
+    cdb_buf_addc(out, (char)byte);
+}
+
+int cdb_pack_add(struct cdb_pack *pack, int type, const void *data, size_t len, const struct cdb_oid *oid)
+{
+    int result = 0;
+    if (has(pack, oid))
+        return 0;
+    if (pack->count == pack->room && (result = grow(pack)) != 0)
+        return result;
+    size_t start = pack->pending.len;
+    struct entry *entry = &pack->entries[pack->count];
+    entry->oid = *oid;
+    entry->offset = pack->written + start;
+    add_entry_header(&pack->pending, type, len);
+    if ((result = cdb_deflate(pack->deflater, data, len, &pack->pending)) != 0)
+        return result;
+    entry->crc = (uint32_t)crc32_z(0, (const Bytef *)pack->pending.ptr + start, pack->pending.len - start);
+    insert(pack, pack->count++);
+    return pack->pending.len >= FLUSH_AT ? flush(pack) : 0;
+}
+
+/* ---- finishing --------------------------------------------------------------------------------- */
+
+/* Fill in the count and append the checksum of everything before it. */
+static int seal(struct cdb_pack *pack, unsigned char checksum[20])
+{
+    unsigned char count[4];
+    mbedtls_sha1_context sha;
+    char *block = malloc(FLUSH_AT);
+    int result = block == NULL ? cdb_error_memory() : flush(pack);
+    mbedtls_sha1_init(&sha);
+    mbedtls_sha1_starts(&sha);
+    put_be32(count, (uint32_t)pack->count);
+    if (result == 0 && cdb_fs_pwrite_full(pack->fd, count, 4, 8) != 0)
+        result = write_error(pack->temporary[0]);
+    for (uint64_t at = 0; result == 0 && at < pack->written;) {
+        ssize_t n = cdb_fs_pread_full(pack->fd, block, FLUSH_AT, (off_t)at);
+        if (n <= 0)
+            result = cdb_error_errno(pack->temporary[0], "cannot read '%s'", pack->temporary[0]);
+        else
+            mbedtls_sha1_update(&sha, (const unsigned char *)block, (size_t)n);
+        at += n > 0 ? (uint64_t)n : 0;
+    }
+    mbedtls_sha1_finish(&sha, checksum);
+    mbedtls_sha1_free(&sha);
+    if (result == 0 && (cdb_fs_write_full(pack->fd, checksum, 20) != 0 || fsync(pack->fd) != 0))
+        result = write_error(pack->temporary[0]);
+    free(block);
+    return result;
+}
+
+static int by_oid(const void *left, const void *right)
+{
+    return memcmp(((const struct entry *)left)->oid.id, ((const struct entry *)right)->oid.id, CDB_OID_SIZE);
+}
+
+static void add_offsets(struct cdb_buf *out, const struct cdb_pack *pack)
+{
+    uint32_t large = 0;
+    for (size_t i = 0; i < pack->count; i++) {
+        bool is_large = pack->entries[i].offset >= LARGE;
+        add_be32(out, is_large ? 0x80000000u | large : (uint32_t)pack->entries[i].offset);
+        large += is_large;
+    }
+    for (size_t i = 0; large > 0 && i < pack->count; i++) {
+        if (pack->entries[i].offset >= LARGE) {
+            add_be32(out, (uint32_t)(pack->entries[i].offset >> 32));
+            add_be32(out, (uint32_t)pack->entries[i].offset);
+        }
+    }
+}
+
+static int write_index(struct cdb_pack *pack, const unsigned char pack_checksum[20])
+{
+    struct cdb_buf index = CDB_BUF_INIT;
+    unsigned char checksum[20];
+    qsort(pack->entries, pack->count, sizeof(*pack->entries), by_oid);
+    cdb_buf_add(&index, "\377tOc\0\0\0\2", 8);
+    size_t below = 0;
+    for (unsigned first = 0; first < 256; first++) {
+        while (below < pack->count && pack->entries[below].oid.id[0] <= first)
+            below++;
+        add_be32(&index, (uint32_t)below);
+    }
+    for (size_t i = 0; i < pack->count; i++)
+        cdb_buf_add(&index, pack->entries[i].oid.id, CDB_OID_SIZE);
+    for (size_t i = 0; i < pack->count; i++)
+        add_be32(&index, pack->entries[i].crc);
+    add_offsets(&index, pack);
+    cdb_buf_add(&index, pack_checksum, 20);
+    int result = cdb_buf_check(&index);
+    if (result == 0) {
+        mbedtls_sha1_context sha;
+        mbedtls_sha1_init(&sha);
+        mbedtls_sha1_starts(&sha);
+        mbedtls_sha1_update(&sha, (const unsigned char *)index.ptr, index.len);
+        mbedtls_sha1_finish(&sha, checksum);
+        mbedtls_sha1_free(&sha);
+        cdb_buf_add(&index, checksum, 20);
+        result = cdb_buf_check(&index);
+    }
+    if (result == 0) {
+        unlinkat(pack->dir, pack->temporary[1], 0);
+        result = cdb_fs_write_file(pack->dir, pack->temporary[1], index.ptr, index.len, true);
+    }
+    if (result == 0 && fchmodat(pack->dir, pack->temporary[1], 0444, 0) != 0)
+        result = write_error(pack->temporary[1]);
+    cdb_buf_release(&index);
+    return result;
+}
+
+static int publish(struct cdb_pack *pack, const unsigned char checksum[20])
+{
+    char hex[CDB_OID_HEX + 1], path[96];
+    struct cdb_oid name;
+    memcpy(name.id, checksum, CDB_OID_SIZE);
+    cdb_oid_format(&name, hex);
+    snprintf(path, sizeof(path), PACK_FOLDER "/pack-%s.pack", hex);
+    if (renameat(pack->dir, pack->temporary[0], pack->dir, path) != 0)
+        return write_error(path);
+    CDB_FAULT("pack-before-index");
+    snprintf(path, sizeof(path), PACK_FOLDER "/pack-%s.idx", hex);
+    if (renameat(pack->dir, pack->temporary[1], pack->dir, path) != 0)
+        return write_error(path);
+    return cdb_fs_sync_dir(pack->dir, PACK_FOLDER);
+}
+
+int cdb_pack_finish(struct cdb_pack *pack)
+{
+    unsigned char checksum[20];
+    if (pack->count == 0)
+        return 0;
+    int result = seal(pack, checksum);
+    CDB_FAULT("pack-sealed");
+    if (result == 0)
+        result = write_index(pack, checksum);
+    CDB_FAULT("pack-indexed");
+    return result == 0 ? publish(pack, checksum) : result;
+}
+
+void cdb_pack_free(struct cdb_pack *pack)
+{
+    if (pack == NULL)
+        return;
+    if (pack->fd >= 0)
+        close(pack->fd);
+    unlinkat(pack->dir, pack->temporary[0], 0);
+    unlinkat(pack->dir, pack->temporary[1], 0);
+    cdb_deflater_free(pack->deflater);
+    cdb_buf_release(&pack->pending);
+    free(pack->entries);
+    free(pack->slots);
+    free(pack);
+}

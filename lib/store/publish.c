@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/lock.h"
+#include "util/error.h"
+#include "util/fault.h"
+#include "util/fs.h"
+
+/* A fresh file, never the old one: that may be another link of the branch itself. */
+static int create_temporary(int dir)
+{
+    if (unlinkat(dir, CDB_REF_TEMPORARY, 0) != 0 && errno != ENOENT)
+        return cdb_error_errno(CDB_REF_TEMPORARY, "cannot remove '%s'", CDB_REF_TEMPORARY);
+    int fd = openat(dir, CDB_REF_TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return cdb_error_errno(CDB_REF_TEMPORARY, "cannot create '%s'", CDB_REF_TEMPORARY);
+    close(fd);
+    return 0;
+}
+
+int cdb_publish_lock(struct cdb_repo *repo, const char *ref_lock, int timeout_ms)
+{
+    bool removed = false;
+    int result = create_temporary(repo->dir);
+    CDB_FAULT("ref-temporary");
+    if (result == 0)
+        result = cdb_git_lock_take(repo->dir, repo->path, CDB_REF_TEMPORARY, ref_lock, timeout_ms, &removed);
+    if (removed)
+        cdb_repo_notice(repo, CHRONDB_NOTE, "removed '%s', left by a git command that died", ref_lock);
+    CDB_FAULT("ref-locked");
+    return result;
+}
+
+int cdb_publish_write(struct cdb_repo *repo, const char *ref_lock, const struct cdb_oid *head)
+{
+    char text[CDB_OID_HEX + 2];
+    cdb_oid_format(head, text);
+    text[CDB_OID_HEX] = '\n';
+    return cdb_fs_write_file(repo->dir, ref_lock, text, CDB_OID_HEX + 1, false);
+}
+
+int cdb_publish_rename(struct cdb_repo *repo, const char *ref_lock, const char *ref)
+{
+    if (renameat(repo->dir, ref_lock, repo->dir, ref) == 0)
+        return 0;
+    /* Git leaves empty directories where a branch "main/x" was; it removes them just like this. */
+    if (errno == EISDIR && unlinkat(repo->dir, ref, AT_REMOVEDIR) == 0 &&
+        renameat(repo->dir, ref_lock, repo->dir, ref) == 0)
+        return 0;
+    return cdb_error_errno(ref, "cannot update '%s'", ref);
+}
+
+void cdb_publish_drop(struct cdb_repo *repo, const char *ref_lock)
+{
+    unlinkat(repo->dir, ref_lock, 0);
+}
+
+void cdb_publish_done(struct cdb_repo *repo)
+{
+    unlinkat(repo->dir, CDB_REF_TEMPORARY, 0);
+}
+
+bool cdb_publish_is_ours(struct cdb_repo *repo, const char *ref_lock, struct cdb_oid *content)
+{
+    struct stat temporary, lock;
+    char text[CDB_OID_HEX + 1];
+    memset(content, 0, sizeof(*content));
+    if (fstatat(repo->dir, CDB_REF_TEMPORARY, &temporary, AT_SYMLINK_NOFOLLOW) != 0 ||
+        fstatat(repo->dir, ref_lock, &lock, AT_SYMLINK_NOFOLLOW) != 0 || temporary.st_ino != lock.st_ino ||
+        temporary.st_dev != lock.st_dev)
+        return false;
+    if (cdb_fs_read_head(repo->dir, ref_lock, text, sizeof(text)) == (ssize_t)sizeof(text) && text[CDB_OID_HEX] == '\n')
+        cdb_oid_parse(text, content);
+    return true;
+}

@@ -1,0 +1,89 @@
+/* A database's directory: what is there, opening, creating, recovering. chrondb-format(5), FILES.
+ *
+ *     HEAD config objects/ refs/       a bare git repository
+ *     chrondb/format                   "1\n": complete, and of that version
+ *     chrondb/creating                 a creation in place that is not finished
+ *     chrondb/lock, maintenance.lock   locks, empty
+ *     chrondb/journal, state           see journal.h, state.h
+ *     chrondb/ref.tmp, object.tmp      the writer's
+ */
+#ifndef CDB_STORE_REPO_H
+#define CDB_STORE_REPO_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "chrondb.h"
+#include "store/journal.h"
+#include "store/objects.h"
+#include "store/state.h"
+
+#define CDB_FORMAT_VERSION 1
+#define CDB_REF_TEMPORARY  "chrondb/ref.tmp"
+
+struct cdb_repo {
+    char *path; /* absolute, resolved */
+    int dir;
+    dev_t device;
+    ino_t inode;
+    struct cdb_objects *objects;
+    char boot[CDB_BOOT_SIZE];
+    bool created, adopted;
+    void (*notice)(void *context, int level, const char *text);
+    void *notice_context;
+    pthread_mutex_t write_mutex; /* writers of this process, before the writer lock */
+    pthread_mutex_t mutex;       /* guards what follows */
+    bool overlay;                /* another boot's journal, which we cannot recover: read through it */
+    struct cdb_half halves[2];
+    bool checkpoint_due;
+};
+
+enum { CDB_CREATE = 1, CDB_ADOPT = 2 };
+
+/* Open, create or adopt; recover if the last writer died. Errors as chrondb_open. */
+int cdb_repo_open(struct cdb_repo **out, const char *path, unsigned flags,
+                  void (*notice)(void *context, int level, const char *text), void *notice_context);
+void cdb_repo_close(struct cdb_repo *repo);
+
+/* Look whether the last writer ended cleanly; if not, recover, or read through the journal. One small read if all is
+ * well. */
+int cdb_repo_attend(struct cdb_repo *repo);
+
+/* The value of a ref, as the journal knows it where that has to be read through. 0, 1 (none), or an error. */
+int cdb_repo_ref(struct cdb_repo *repo, const char *ref, struct cdb_oid *out);
+
+void cdb_repo_notice(const struct cdb_repo *repo, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- layout.c: what is at a path, and making it a database ---- */
+
+enum cdb_place {
+    CDB_PLACE_ABSENT,
+    CDB_PLACE_EMPTY,      /* an empty directory */
+    CDB_PLACE_UNFINISHED, /* a creation that was cut short */
+    CDB_PLACE_DATABASE,
+    CDB_PLACE_BARE, /* a bare repository that is no database */
+    CDB_PLACE_WORK_TREE,
+    CDB_PLACE_OTHER /* foreign files, or no directory */
+};
+
+/* Errors are CHRONDB_ESYSTEM (cannot look) only. `found` (or NULL) gets the name of something foreign, for messages. */
+int cdb_place_examine(const char *path, enum cdb_place *place, struct cdb_buf *found);
+int cdb_layout_create(const char *path, enum cdb_place place);
+int cdb_layout_adopt(const char *path);
+/* Is the format one that we know? CHRONDB_ENODB "unsupported", CHRONDB_EDAMAGED. */
+int cdb_layout_check_format(int dir, const char *path);
+
+/* ---- recover.c ---- */
+
+/* The caller holds the writer lock; `state` is what it read and becomes what is true. */
+int cdb_recover(struct cdb_repo *repo, struct cdb_state *state);
+
+/* ---- checkpoint.c ---- */
+
+/* Put the frozen half's objects into a pack, sync, remove their loose files. `wait_ms` for another process at the same
+ * (0: then there is nothing to do for us). The caller does not hold the writer lock. */
+int cdb_checkpoint(struct cdb_repo *repo, int wait_ms);
+
+#endif

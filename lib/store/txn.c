@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/txn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/lock.h"
+#include "store/pack.h"
+#include "store/publish.h"
+#include "store/refs.h"
+#include "util/error.h"
+#include "util/fault.h"
+
+/* ---- policy ------------------------------------------------------------------------------------ */
+
+enum cdb_journal_plan cdb_journal_plan(const struct cdb_state *state, uint64_t record_len, uint32_t objects)
+{
+    bool fits = state->tail + record_len <= CDB_JOURNAL_HALF;
+    bool full = !fits || (state->tail > 0 && state->objects + (uint64_t)objects > CDB_JOURNAL_OBJECTS);
+    bool other_is_free = !cdb_state_checkpoint_pending(state);
+    if (state->generation == 0 || (full && other_is_free))
+        return record_len <= CDB_JOURNAL_HALF ? CDB_JOURNAL_SWITCH : CDB_JOURNAL_NO_ROOM;
+    return fits ? CDB_JOURNAL_APPEND : CDB_JOURNAL_NO_ROOM;
+}
+
+bool cdb_journal_must_wait(const struct cdb_state *state)
+{
+    return cdb_state_checkpoint_pending(state) &&
+           (state->tail > CDB_JOURNAL_HALF / 10 * 9 || state->objects > 2 * CDB_JOURNAL_OBJECTS);
+}
+
+bool cdb_checkpoint_due(const struct cdb_state *state)
+{
+    return cdb_state_checkpoint_pending(state) && (state->objects < 16 || state->sequence % 32 == 0);
+}
+
+/* ---- beginning --------------------------------------------------------------------------------- */
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int lock_mutex(struct cdb_txn *txn, int timeout_ms)
+{
+    struct timespec until;
+    int error = pthread_mutex_trylock(&txn->repo->write_mutex);
+    if (error != 0 && timeout_ms > 0) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += timeout_ms / 1000 + 1;
+        error = pthread_mutex_clocklock(&txn->repo->write_mutex, CLOCK_MONOTONIC, &until);
+    }
+    txn->mutex_held = error == 0;
+    return error == 0 ? 0 : cdb_error(CHRONDB_EBUSY, "busy", "another thread is writing; try again");
+}
+
+static int recover_if_needed(struct cdb_txn *txn)
+{
+    struct cdb_repo *repo = txn->repo;
+    int missing = cdb_state_read(repo->dir, &txn->state);
+    if (missing == 0 && !txn->state.in_progress && cdb_fs_boot_known(repo->boot) &&
+        memcmp(txn->state.boot, repo->boot, CDB_BOOT_SIZE) == 0)
+        return 0;
+    return cdb_recover(repo, &txn->state);
+}
+
+/* The writer lock, and room in the journal: where a checkpoint is overdue, help with it. */
+static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = timeout_ms <= 0 ? 0 : deadline - monotonic_ms();
+        int result = cdb_lock_take(&txn->lock, txn->repo->dir, CDB_LOCK_PATH, left > 0 ? (int)left : 0);
+        if (result != 0)
+            return result;
+        result = recover_if_needed(txn);
+        if (result != 0 || !cdb_journal_must_wait(&txn->state))
+            return result;
+        cdb_lock_release(&txn->lock); /* the checkpoint needs it */
+        result = cdb_checkpoint(txn->repo, left > 0 ? (int)left : 1000);
+        if (result != 0)
+            return result;
+    }
+}
+
+/* From here on a crash is noticed. */
+static int mark_in_progress(struct cdb_txn *txn)
+{
+    struct cdb_state *state = &txn->state;
+    txn->state_file = openat(txn->repo->dir, CDB_STATE_PATH, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (txn->state_file < 0)
+        return cdb_error_errno(CDB_STATE_PATH, "cannot open '%s'", CDB_STATE_PATH);
+    memcpy(state->boot, txn->repo->boot, CDB_BOOT_SIZE);
+    state->in_progress = 1;
+    memset(state->ref, 0, sizeof(state->ref));
+    if (strlen(txn->ref) < sizeof(state->ref))
+        memcpy(state->ref, txn->ref, strlen(txn->ref));
+    if (cdb_state_write(txn->state_file, state) != 0)
+        return cdb_error_errno(CDB_STATE_PATH, "cannot write '%s'", CDB_STATE_PATH);
+    return 0;
+}
+
+int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
+{
+    memset(txn, 0, sizeof(*txn));
+    txn->repo = repo;
+    txn->lock = txn->state_file = -1;
+    int64_t deadline = monotonic_ms() + timeout_ms;
+    int result = CHRONDB_ESYSTEM;
+    if ((txn->ref = strdup(ref)) == NULL || asprintf(&txn->ref_lock, "%s.lock", ref) < 0)
+        result = cdb_error_memory();
+    else
+        result = lock_mutex(txn, timeout_ms);
+    if (result == 0)
+        result = lock_database(txn, timeout_ms, deadline);
+    CDB_FAULT("locked");
+    if (result == 0)
+        result = mark_in_progress(txn);
+    CDB_FAULT("in-progress");
+    int64_t left = timeout_ms <= 0 ? 0 : deadline - monotonic_ms();
+    if (result == 0) {
+        result = cdb_publish_lock(repo, txn->ref_lock, left > 0 ? (int)left : 0);
+        txn->ref_locked = result == 0;
+    }
+    if (result == 0) {
+        result = cdb_ref_read(repo->dir, ref, &txn->base);
+        if (result == 1) {
+            memset(&txn->base, 0, sizeof(txn->base));
+            result = 0;
+        }
+    }
+    if (result == 0)
+        result = cdb_deflater_new(&txn->deflater);
+    if (result != 0)
+        cdb_txn_end(txn);
+    return result;
+}
+
+/* ---- objects ----------------------------------------------------------------------------------- */
+
+/* From a record in memory to a pack on disk: what was emitted so far moves. */
+static int become_large(struct cdb_txn *txn)
+{
+    struct cdb_record record = {.objects = (const unsigned char *)txn->objects.ptr,
+                                .end = (const unsigned char *)txn->objects.ptr + txn->objects.len};
+    const unsigned char *cursor = record.objects;
+    struct cdb_record_object object;
+    int result = cdb_pack_new(&txn->pack, txn->repo->dir, "w");
+    while (result == 0 && txn->objects.len > 0 && cdb_record_object(&record, &cursor, &object)) {
+        int type;
+        cdb_buf_clear(&txn->scratch);
+        result = cdb_object_decode(&object.oid, object.loose, object.loose_len, CDB_TREE_MAX, &type, &txn->scratch);
+        if (result == 0)
+            result = cdb_pack_add(txn->pack, type, cdb_buf_str(&txn->scratch), txn->scratch.len, &object.oid);
+    }
+    cdb_buf_clear(&txn->objects);
+    txn->object_count = 0;
+    return result;
+}
+
+int cdb_txn_emit(void *context, int type, const void *data, size_t len, const struct cdb_oid *oid)
+{
+    struct cdb_txn *txn = context;
+    if (txn->pack != NULL)
+        return cdb_pack_add(txn->pack, type, data, len, oid);
+    cdb_buf_clear(&txn->scratch);
+    int result = cdb_object_encode(txn->deflater, type, data, len, &txn->scratch);
+    if (result != 0)
+        return result;
+    cdb_record_add_object(&txn->objects, type, oid, txn->scratch.ptr, txn->scratch.len);
+    txn->object_count++;
+    if (txn->objects.failed)
+        return cdb_error_memory();
+    return txn->objects.len > CDB_RECORD_MAX || txn->object_count > CDB_JOURNAL_OBJECTS ? become_large(txn) : 0;
+}
+
+static int write_loose_files(struct cdb_txn *txn)
+{
+    struct cdb_record record = {.objects = (const unsigned char *)txn->objects.ptr,
+                                .end = (const unsigned char *)txn->objects.ptr + txn->objects.len};
+    const unsigned char *cursor = record.objects;
+    struct cdb_record_object object;
+    int result = 0;
+    while (result == 0 && txn->objects.len > 0 && cdb_record_object(&record, &cursor, &object)) {
+        result = cdb_loose_write(txn->repo->dir, &object.oid, object.loose, object.loose_len, false, false);
+        CDB_FAULT("object-written");
+    }
+    return result;
+}
+
+/* ---- the journal ------------------------------------------------------------------------------- */
+
+static int journal_error(void)
+{
+    return cdb_error_errno(CDB_JOURNAL_PATH, "cannot write '%s'", CDB_JOURNAL_PATH);
+}
+
+/* Zeros ahead of the tail, so that later appends overwrite blocks that exist: their sync changes no metadata. */
+static int fill_ahead(struct cdb_state *state, int fd, uint64_t end)
+{
+    uint64_t *filled = &state->filled[state->active];
+    if (end <= *filled)
+        return 0;
+    uint64_t until = (end + CDB_JOURNAL_FILL - 1) / CDB_JOURNAL_FILL * CDB_JOURNAL_FILL;
+    if (until > CDB_JOURNAL_HALF)
+        until = CDB_JOURNAL_HALF;
+    char *zeros = calloc(1, (size_t)(until - end) + 1);
+    if (zeros == NULL)
+        return cdb_error_memory();
+    off_t at = (off_t)((uint64_t)state->active * CDB_JOURNAL_HALF + end);
+    int result = cdb_fs_pwrite_full(fd, zeros, (size_t)(until - end), at) == 0 ? 0 : journal_error();
+    free(zeros);
+    if (result == 0)
+        *filled = until;
+    return result;
+}
+
+static int begin_generation(struct cdb_state *state)
+{
+    if (getrandom(&state->salt, sizeof(state->salt), 0) != (ssize_t)sizeof(state->salt))
+        return cdb_error_errno(NULL, "cannot get random bytes");
+    if (state->generation > 0)
+        state->active ^= 1;
+    state->generation++;
+    state->tail = 0;
+    state->objects = 0;
+    return 0;
+}
+
+/* Append one record and sync: the commit point. `at` and `fd` allow to take it back. */
+static int append(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time, struct cdb_state *state, int fd)
+{
+    struct cdb_record record = {.generation = state->generation,
+                                .sequence = state->sequence + 1,
+                                .salt = state->salt,
+                                .before = txn->base,
+                                .after = *head,
+                                .time = time,
+                                .ref = txn->ref,
+                                .ref_len = strlen(txn->ref),
+                                .object_count = txn->object_count};
+    cdb_buf_clear(&txn->scratch);
+    cdb_record_encode(&txn->scratch, &record, &txn->objects);
+    int result = cdb_buf_check(&txn->scratch);
+    if (result != 0)
+        return result;
+    off_t at = (off_t)((uint64_t)state->active * CDB_JOURNAL_HALF + state->tail);
+    if ((result = fill_ahead(state, fd, state->tail + txn->scratch.len)) != 0)
+        return result;
+    if (cdb_fs_pwrite_full(fd, txn->scratch.ptr, txn->scratch.len, at) != 0)
+        return journal_error();
+    CDB_FAULT("journal-written");
+    if (fdatasync(fd) != 0)
+        return journal_error();
+    CDB_FAULT("journal-synced");
+    state->tail += txn->scratch.len;
+    state->objects += txn->object_count;
+    state->sequence++;
+    return 0;
+}
+
+/* Take the record at `at` back, so that no recovery finishes what we report as failed. */
+static void take_back(int fd, const struct cdb_state *before)
+{
+    static const char zeros[CDB_RECORD_HEADER];
+    off_t at = (off_t)((uint64_t)before->active * CDB_JOURNAL_HALF + before->tail);
+    if (cdb_fs_pwrite_full(fd, zeros, sizeof(zeros), at) == 0)
+        fdatasync(fd);
+}
+
+static int open_journal(struct cdb_txn *txn, int *fd)
+{
+    int dir = txn->repo->dir;
+    *fd = openat(dir, CDB_JOURNAL_PATH, O_WRONLY | O_CLOEXEC);
+    if (*fd >= 0)
+        return 0;
+    if (errno != ENOENT || (*fd = openat(dir, CDB_JOURNAL_PATH, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) < 0)
+        return cdb_error_errno(CDB_JOURNAL_PATH, "cannot open '%s'", CDB_JOURNAL_PATH);
+    memset(txn->state.filled, 0, sizeof(txn->state.filled));
+    return cdb_fs_sync_dir(dir, "chrondb");
+}
+
+static uint64_t record_length(const struct cdb_txn *txn)
+{
+    return CDB_RECORD_FIXED + strlen(txn->ref) + txn->objects.len;
+}
+
+/* ---- committing -------------------------------------------------------------------------------- */
+
+/* A head that we did not publish came by a push: git synced nothing of it, and our commit stands on it. */
+static int sync_foreign_head(struct cdb_txn *txn)
+{
+    if (cdb_oid_is_zero(&txn->base) || cdb_state_find(&txn->state, &txn->base) != NULL)
+        return 0;
+    return syncfs(txn->repo->dir) == 0 ? 0 : cdb_error_errno(txn->repo->path, "cannot sync '%s'", txn->repo->path);
+}
+
+int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time)
+{
+    struct cdb_state after;
+    int journal = -1;
+    int result = sync_foreign_head(txn);
+    if (result == 0)
+        result = open_journal(txn, &journal);
+    if (result == 0 && txn->pack == NULL &&
+        cdb_journal_plan(&txn->state, record_length(txn), txn->object_count) == CDB_JOURNAL_NO_ROOM)
+        result = become_large(txn);
+    if (result == 0)
+        result = txn->pack != NULL ? cdb_pack_finish(txn->pack) : write_loose_files(txn);
+    CDB_FAULT("objects-written");
+    if (result == 0)
+        result = cdb_publish_write(txn->repo, txn->ref_lock, head);
+    CDB_FAULT("ref-lock-written");
+    after = txn->state;
+    if (result == 0 && cdb_journal_plan(&after, record_length(txn), txn->object_count) == CDB_JOURNAL_SWITCH)
+        result = begin_generation(&after);
+    if (result != 0)
+        goto out;
+    struct cdb_state before = after;
+    result = append(txn, head, time, &after, journal);
+    if (result == 0)
+        result = cdb_publish_rename(txn->repo, txn->ref_lock, txn->ref);
+    if (result != 0) {
+        take_back(journal, &before);
+        goto out;
+    }
+    txn->ref_locked = false;
+    CDB_FAULT("ref-renamed");
+    cdb_state_remember(&after, txn->ref, head, time);
+    txn->state = after;
+    txn->repo->checkpoint_due = cdb_checkpoint_due(&after);
+out:
+    if (journal >= 0)
+        close(journal);
+    return result;
+}
+
+void cdb_txn_end(struct cdb_txn *txn)
+{
+    if (txn->ref_locked)
+        cdb_publish_drop(txn->repo, txn->ref_lock);
+    if (txn->state_file >= 0) {
+        cdb_publish_done(txn->repo);
+        CDB_FAULT("ref-temporary-removed");
+        txn->state.in_progress = 0;
+        memset(txn->state.ref, 0, sizeof(txn->state.ref));
+        (void)cdb_state_write(txn->state_file, &txn->state); /* failing, the next command recovers needlessly */
+        close(txn->state_file);
+    }
+    CDB_FAULT("state-written");
+    cdb_lock_release(&txn->lock);
+    if (txn->mutex_held)
+        pthread_mutex_unlock(&txn->repo->write_mutex);
+    cdb_pack_free(txn->pack);
+    cdb_deflater_free(txn->deflater);
+    cdb_buf_release(&txn->objects);
+    cdb_buf_release(&txn->scratch);
+    free(txn->ref);
+    free(txn->ref_lock);
+    memset(txn, 0, sizeof(*txn));
+}
