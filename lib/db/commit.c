@@ -556,10 +556,10 @@ static int prepare(struct commit *commit)
             return cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected KEY=VALUE in UTF-8");
     }
     int result = wanted_time(commit, cdb_time_now(), &ignored);
-    if (result == 0)
-        result = options->author != NULL ? cdb_identity_parse(options->author, &commit->author)
-                                         : cdb_identity(commit->repo->path, CDB_AUTHOR, &commit->author);
-    return result == 0 ? cdb_identity(commit->repo->path, CDB_COMMITTER, &commit->committer) : result;
+    if (result == 0 && options->author != NULL)
+        result = cdb_identity_parse(options->author, &commit->author);
+    struct cdb_buf *author = options->author != NULL ? NULL : &commit->author;
+    return result == 0 ? cdb_identity(commit->repo->path, author, &commit->committer) : result;
 }
 
 static int run(struct commit *commit, const char *ref)

@@ -24,19 +24,8 @@ struct cdb_fan_hash cdb_fan_hash(const char *name, size_t len)
 
 static bool is_canonical_dir(const char *name, size_t len)
 {
-    struct cdb_buf raw = CDB_BUF_INIT;
     bool untabled;
-    bool valid = cdb_key_decode_dir(name, len, &raw, &untabled);
-    cdb_buf_release(&raw);
-    return valid;
-}
-
-static bool is_canonical_file(const char *name, size_t len, bool untabled)
-{
-    struct cdb_buf raw = CDB_BUF_INIT;
-    bool valid = cdb_key_decode_file(name, len, untabled, &raw);
-    cdb_buf_release(&raw);
-    return valid;
+    return cdb_key_decode_dir(name, len, NULL, &untabled);
 }
 
 enum cdb_entry_kind cdb_fan_classify(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind)
@@ -46,8 +35,8 @@ enum cdb_entry_kind cdb_fan_classify(const struct cdb_tree_entry *entry, enum cd
     if (kind == CDB_FAN_ROOT)
         return cdb_mode_is_dir(entry->mode) && is_canonical_dir(entry->name, entry->name_len) ? CDB_ENTRY_ITEM
                                                                                               : CDB_ENTRY_FOREIGN;
-    bool document =
-        cdb_mode_is_file(entry->mode) && is_canonical_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED);
+    bool document = cdb_mode_is_file(entry->mode) &&
+                    cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, NULL);
     return document ? CDB_ENTRY_ITEM : CDB_ENTRY_FOREIGN;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/identity.h"
 
+#include <fcntl.h>
 #include <git2.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +10,11 @@
 #include <unistd.h>
 
 #include "store/key.h"
+#include "store/objects.h"
 #include "util/error.h"
+#include "util/fs.h"
+
+#define CONFIG_MAX ((size_t)4 << 20)
 
 static bool is_crud(char c) /* what git strips from both ends of a name */
 {
@@ -49,9 +54,22 @@ int cdb_identity_parse(const char *text, struct cdb_buf *out)
 
 /* ---- git's configuration ------------------------------------------------------------------------- */
 
+/* Could the file say who the user is? libgit2 looks at a file many times; most files have nothing to tell. */
+static bool is_relevant(const char *file)
+{
+    static const char *const sections[] = {"[user", "[author", "[committer", "[include"};
+    struct cdb_buf text = CDB_BUF_INIT;
+    bool relevant = false;
+    if (cdb_fs_read(AT_FDCWD, file, CONFIG_MAX, &text) == 0)
+        for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+            relevant = relevant || strcasestr(cdb_buf_str(&text), sections[i]) != NULL;
+    cdb_buf_release(&text);
+    return relevant;
+}
+
 static void add_file(git_config *config, const char *file, git_config_level_t level)
 {
-    if (file != NULL && *file != '\0' && access(file, R_OK) == 0)
+    if (file != NULL && *file != '\0' && is_relevant(file))
         git_config_add_file_ondisk(config, file, level, NULL, 1); /* a file that does not parse tells nothing */
 }
 
@@ -123,28 +141,49 @@ static void add_default_mail(struct cdb_buf *out)
     add_clean(out, host, strlen(host));
 }
 
-int cdb_identity(const char *path, enum cdb_role role, struct cdb_buf *out)
+static bool is_set(const char *variable)
 {
-    bool author = role == CDB_AUTHOR;
-    const char *name_variable = author ? "GIT_AUTHOR_NAME" : "GIT_COMMITTER_NAME";
-    const char *mail_variable = author ? "GIT_AUTHOR_EMAIL" : "GIT_COMMITTER_EMAIL";
-    const char *name = getenv(name_variable), *mail = getenv(mail_variable);
-    bool need_config = name == NULL || *name == '\0' || mail == NULL || *mail == '\0';
-    git_config *config = NULL;
-    git_libgit2_init();
-    if (need_config)
-        config = open_config(path);
+    const char *value = getenv(variable);
+    return value != NULL && *value != '\0';
+}
+
+/* The variables and configuration keys of a role. */
+struct role {
+    const char *name_variable, *mail_variable, *name_key, *mail_key;
+};
+
+static const struct role author_role = {"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "author.name", "author.email"};
+static const struct role committer_role = {"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "committer.name",
+                                           "committer.email"};
+
+static bool needs_config(const struct role *role)
+{
+    return !is_set(role->name_variable) || !is_set(role->mail_variable);
+}
+
+static void add_identity(struct cdb_buf *out, git_config *config, const struct role *role)
+{
     size_t start = out->len;
-    add_part(out, config, name_variable, author ? "author.name" : "committer.name", "user.name");
+    add_part(out, config, role->name_variable, role->name_key, "user.name");
     if (out->len == start)
         cdb_buf_adds(out, "chrondb");
     cdb_buf_adds(out, " <");
     start = out->len;
-    add_part(out, config, mail_variable, author ? "author.email" : "committer.email", "user.email");
+    add_part(out, config, role->mail_variable, role->mail_key, "user.email");
     if (out->len == start)
         add_default_mail(out);
     cdb_buf_addc(out, '>');
+}
+
+int cdb_identity(const char *path, struct cdb_buf *author, struct cdb_buf *committer)
+{
+    git_config *config = NULL;
+    cdb_libgit2_start();
+    if ((author != NULL && needs_config(&author_role)) || needs_config(&committer_role))
+        config = open_config(path);
+    if (author != NULL)
+        add_identity(author, config, &author_role);
+    add_identity(committer, config, &committer_role);
     git_config_free(config);
-    git_libgit2_shutdown();
-    return cdb_buf_check(out);
+    return author != NULL && author->failed ? cdb_error_memory() : cdb_buf_check(committer);
 }

@@ -191,7 +191,8 @@ static bool decode(enum part part, const char *name, size_t len, size_t max, str
         return false;
     if (!encode(part, raw, raw_len, again, max, &again_len) || again_len != len || memcmp(again, name, len) != 0)
         return false;
-    cdb_buf_add(out, raw, raw_len);
+    if (out != NULL)
+        cdb_buf_add(out, raw, raw_len);
     return true;
 }
 

@@ -42,7 +42,7 @@ int cdb_key_parse(struct cdb_key *out, const char *key, size_t len);
 /* Does a directory name (of a table) or a file name (of a document) belong to a key, in its only canonical
  * spelling? Appends the raw table (nothing for "_", with *untabled = true) or id. `untabled` of a file: it lies below
  * "_", where an id with a ':' is no key's, since that key would have a table. False: it is no key's name; nothing is
- * appended. */
+ * appended. The buffer may be NULL for those who only ask. */
 bool cdb_key_decode_dir(const char *name, size_t len, struct cdb_buf *table, bool *untabled);
 bool cdb_key_decode_file(const char *name, size_t len, bool untabled, struct cdb_buf *id);
 

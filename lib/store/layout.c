@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,12 +144,35 @@ int cdb_layout_check_format(int dir, const char *path)
 
 /* ---- creating ---------------------------------------------------------------------------------- */
 
+/* ext4 looks for a free inode near the directory, past all that were freed lately: every put creates some files and
+ * every checkpoint removes them, so with all of objects/ in one block group a create would soon take 0.7 ms instead of
+ * 0.02 (measured on ext4 without a journal). The flag (chattr +T) gives each of the 256 directories a group of its own.
+ * Other file systems refuse it and do not need it. */
+static void spread_subdirectories(int dir, const char *path)
+{
+#ifdef FS_TOPDIR_FL
+    int flags = 0;
+    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+        flags |= FS_TOPDIR_FL;
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
+    close(fd);
+#else
+    (void)dir;
+    (void)path;
+#endif
+}
+
 static int write_layout(int dir)
 {
     static const char *const folders[] = {"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"};
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
         result = cdb_fs_mkdir(dir, folders[i]);
+    spread_subdirectories(dir, "objects");
     CDB_FAULT("create-folders");
     if (result == 0)
         result = cdb_fs_write_file(dir, "config", config_text, sizeof(config_text) - 1, false);
@@ -381,7 +408,7 @@ int cdb_layout_adopt(const char *path)
     if (dir < 0)
         return cdb_error_errno(path, "cannot open '%s'", path);
     cdb_buf_addf(&file, "%s/config", path);
-    git_libgit2_init();
+    cdb_libgit2_start();
     if (cdb_buf_check(&file) != 0)
         goto out;
     if (cdb_fs_exists(dir, "shallow")) {
@@ -399,7 +426,6 @@ int cdb_layout_adopt(const char *path)
         result = write_format(dir);
 out:
     git_config_free(config);
-    git_libgit2_shutdown();
     cdb_lock_release(&lock);
     close(dir);
     cdb_buf_release(&file);

@@ -15,13 +15,24 @@
 #define MIN_ABBREVIATION  4
 #define HEADER_MAX        32
 #define LOOSE_FILE_MAX    ((size_t)1 << 30)
-#define COMPRESSION_LEVEL 4 /* loose objects are short-lived: checkpoints compress them again */
+#define COMPRESSION_LEVEL 6
+#define STORED_MAX        ((size_t)4000) /* with its header and frame, one block of 4 KiB */
+#define CACHE_SLOTS       64
+#define CACHED_MAX        ((size_t)16 << 10)
+
+/* Trees and commits are read again and again on the way through one command: the last ones are kept. */
+struct cached {
+    struct cdb_oid oid;
+    int type; /* CDB_ANY: free */
+    struct cdb_buf content;
+};
 
 struct cdb_objects {
     int dir;
     char *objects_path;
-    pthread_mutex_t mutex; /* guards opening the odb */
-    git_odb *odb;          /* opened when the first object is not a loose file */
+    pthread_mutex_t mutex; /* guards opening the odb, and the cache */
+    struct cached cache[CACHE_SLOTS];
+    git_odb *odb; /* opened when the first object is not a loose file */
     cdb_objects_fallback fallback;
     void *fallback_context;
 };
@@ -43,10 +54,9 @@ void cdb_objects_free(struct cdb_objects *objects)
 {
     if (objects == NULL)
         return;
-    if (objects->odb != NULL) {
-        git_odb_free(objects->odb);
-        git_libgit2_shutdown();
-    }
+    git_odb_free(objects->odb);
+    for (size_t i = 0; i < CACHE_SLOTS; i++)
+        cdb_buf_release(&objects->cache[i].content);
     pthread_mutex_destroy(&objects->mutex);
     free(objects->objects_path);
     free(objects);
@@ -67,12 +77,23 @@ static int damaged(const struct cdb_oid *oid, const char *what)
 
 /* ---- ids --------------------------------------------------------------------------------------- */
 
+static void start(void)
+{
+    git_libgit2_init();
+}
+
+void cdb_libgit2_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start);
+}
+
 int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len)
 {
     git_oid id;
-    if (git_libgit2_init() < 0 || git_odb_hash(&id, data, len, (git_object_t)type) != 0)
+    cdb_libgit2_start();
+    if (git_odb_hash(&id, data, len, (git_object_t)type) != 0)
         return cdb_error(CHRONDB_ESYSTEM, "internal", "cannot hash an object");
-    git_libgit2_shutdown();
     memcpy(out->id, id.id, CDB_OID_SIZE);
     return 0;
 }
@@ -80,19 +101,15 @@ int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len)
 /* ---- the loose form ------------------------------------------------------------------------------ */
 
 struct cdb_deflater {
-    struct libdeflate_compressor *compressor;
+    struct libdeflate_compressor *stored, *compressor; /* the latter made when it is needed: it is large */
     struct cdb_buf raw;
 };
 
 int cdb_deflater_new(struct cdb_deflater **out)
 {
     struct cdb_deflater *deflater = calloc(1, sizeof(*deflater));
-    if (deflater != NULL)
-        deflater->compressor = libdeflate_alloc_compressor(COMPRESSION_LEVEL);
-    if (deflater == NULL || deflater->compressor == NULL) {
-        free(deflater);
+    if (deflater == NULL)
         return cdb_error_memory();
-    }
     *out = deflater;
     return 0;
 }
@@ -101,22 +118,31 @@ void cdb_deflater_free(struct cdb_deflater *deflater)
 {
     if (deflater == NULL)
         return;
+    libdeflate_free_compressor(deflater->stored);
     libdeflate_free_compressor(deflater->compressor);
     cdb_buf_release(&deflater->raw);
     free(deflater);
 }
 
-int cdb_deflate(struct cdb_deflater *deflater, const void *data, size_t len, struct cdb_buf *out)
+static int deflate_with(struct libdeflate_compressor **compressor, int level, const void *data, size_t len,
+                        struct cdb_buf *out)
 {
-    size_t bound = libdeflate_zlib_compress_bound(deflater->compressor, len);
+    if (*compressor == NULL && (*compressor = libdeflate_alloc_compressor(level)) == NULL)
+        return cdb_error_memory();
+    size_t bound = libdeflate_zlib_compress_bound(*compressor, len);
     if (!cdb_buf_reserve(out, bound))
         return cdb_error_memory();
-    size_t n = libdeflate_zlib_compress(deflater->compressor, data, len, out->ptr + out->len, bound);
+    size_t n = libdeflate_zlib_compress(*compressor, data, len, out->ptr + out->len, bound);
     if (n == 0)
         return cdb_error(CHRONDB_ESYSTEM, "internal", "cannot compress %zu bytes", len);
     out->len += n;
     out->ptr[out->len] = '\0';
     return 0;
+}
+
+int cdb_deflate(struct cdb_deflater *deflater, const void *data, size_t len, struct cdb_buf *out)
+{
+    return deflate_with(&deflater->compressor, COMPRESSION_LEVEL, data, len, out);
 }
 
 int cdb_object_encode(struct cdb_deflater *deflater, int type, const void *data, size_t len, struct cdb_buf *loose)
@@ -127,6 +153,8 @@ int cdb_object_encode(struct cdb_deflater *deflater, int type, const void *data,
     cdb_buf_addc(raw, '\0');
     cdb_buf_add(raw, data, len);
     int result = cdb_buf_check(raw);
+    if (result == 0 && raw->len <= STORED_MAX)
+        return deflate_with(&deflater->stored, 0, raw->ptr, raw->len, loose);
     return result != 0 ? result : cdb_deflate(deflater, raw->ptr, raw->len, loose);
 }
 
@@ -227,13 +255,12 @@ static int open_odb(struct cdb_objects *objects)
     int result = 0;
     pthread_mutex_lock(&objects->mutex);
     if (objects->odb == NULL) {
-        git_libgit2_init();
+        cdb_libgit2_start();
         if (git_odb_open(&objects->odb, objects->objects_path) != 0) {
             const git_error *error = git_error_last();
             result = cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot open the objects in '%s': %s",
                                objects->objects_path, error != NULL ? error->message : "unknown");
             objects->odb = NULL;
-            git_libgit2_shutdown();
         }
     }
     pthread_mutex_unlock(&objects->mutex);
@@ -268,9 +295,40 @@ static int find_packed(struct cdb_objects *objects, const struct cdb_oid *oid, s
     return out->failed ? cdb_error_memory() : result;
 }
 
-int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out)
+static struct cached *slot_of(struct cdb_objects *objects, const struct cdb_oid *oid)
 {
-    cdb_buf_clear(out);
+    return &objects->cache[oid->id[0] % CACHE_SLOTS];
+}
+
+static bool find_cached(struct cdb_objects *objects, const struct cdb_oid *oid, int *type, struct cdb_buf *out)
+{
+    struct cached *slot = slot_of(objects, oid);
+    pthread_mutex_lock(&objects->mutex);
+    bool found = slot->type != CDB_ANY && cdb_oid_equal(&slot->oid, oid);
+    if (found) {
+        cdb_buf_add(out, slot->content.ptr, slot->content.len);
+        *type = slot->type;
+    }
+    pthread_mutex_unlock(&objects->mutex);
+    return found && !out->failed;
+}
+
+static void keep(struct cdb_objects *objects, const struct cdb_oid *oid, int type, const struct cdb_buf *content)
+{
+    struct cached *slot = slot_of(objects, oid);
+    if (type == CDB_BLOB || content->len > CACHED_MAX)
+        return;
+    pthread_mutex_lock(&objects->mutex);
+    cdb_buf_clear(&slot->content);
+    cdb_buf_add(&slot->content, content->ptr, content->len);
+    slot->oid = *oid;
+    slot->type = slot->content.failed ? CDB_ANY : type;
+    pthread_mutex_unlock(&objects->mutex);
+}
+
+static int find_stored(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+                       struct cdb_buf *out)
+{
     int loose = find_loose(objects, oid, max, type, out);
     if (loose == 0 || loose == CHRONDB_ESYSTEM)
         return loose;
@@ -290,6 +348,17 @@ int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, siz
     if (loose < 0 && packed == 1)
         return damaged(oid, "damaged: its content does not match its id");
     return packed == 1 ? loose : packed;
+}
+
+int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out)
+{
+    cdb_buf_clear(out);
+    if (find_cached(objects, oid, type, out))
+        return 0;
+    int result = find_stored(objects, oid, max, type, out);
+    if (result == 0)
+        keep(objects, oid, *type, out);
+    return result;
 }
 
 int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int type, size_t max, struct cdb_buf *out)

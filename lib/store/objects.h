@@ -41,12 +41,16 @@ int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_
 /* The id of the object with that content. */
 int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len);
 
+/* libgit2 is started with the first call and stays: starting it again for every use would cost more than the uses. */
+void cdb_libgit2_start(void);
+
 struct cdb_deflater;
 int cdb_deflater_new(struct cdb_deflater **out);
 void cdb_deflater_free(struct cdb_deflater *deflater);
 /* Append the zlib stream of `data`. */
 int cdb_deflate(struct cdb_deflater *deflater, const void *data, size_t len, struct cdb_buf *out);
-/* Append the bytes of the loose file. */
+/* Append the bytes of the loose file. What fits into one block of a file system is stored, not compressed: a file would
+ * not get smaller, and a checkpoint compresses it anyway. */
 int cdb_object_encode(struct cdb_deflater *deflater, int type, const void *data, size_t len, struct cdb_buf *loose);
 /* The reverse: content appended to `out`; checked against the hash. CHRONDB_EDAMAGED if it is not what it says. */
 int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, size_t max, int *type,
@@ -56,7 +60,11 @@ int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, 
 #define CDB_LOOSE_PATH 52
 void cdb_loose_path(const struct cdb_oid *oid, char out[CDB_LOOSE_PATH]);
 /* Put a loose file in place, atomically, not synced unless `sync`; one that exists is freshened instead, unless
- * `replace`. One writer at a time: the temporary file has a fixed name, so a crash leaves at most one. */
-int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_t len, bool replace, bool sync);
+ * `replace`. One writer at a time: the temporary file has a fixed name in the object's directory, so a crash leaves at
+ * most one. */
+int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_t len, bool freshen, bool sync);
+
+/* Remove what a dead writer left half-written. */
+void cdb_loose_sweep(int dir);
 
 #endif

@@ -196,7 +196,7 @@ static int restore_objects(struct recovery *recovery, const struct cdb_record *r
         cdb_buf_clear(&content);
         result = cdb_object_decode(&object.oid, object.loose, object.loose_len, CDB_TREE_MAX, &type, &content);
         if (result == 0)
-            result = cdb_loose_write(repo->dir, &object.oid, object.loose, object.loose_len, true, false);
+            result = cdb_loose_write(repo->dir, &object.oid, object.loose, object.loose_len, false, false);
         recovery->objects++;
         CDB_FAULT("recover-object");
     }
@@ -241,7 +241,7 @@ static int emit_loose(void *context, int type, const void *data, size_t len, con
     struct loose_writer *writer = context;
     cdb_buf_clear(&writer->loose);
     int result = cdb_object_encode(writer->deflater, type, data, len, &writer->loose);
-    return result != 0 ? result : cdb_loose_write(writer->dir, oid, writer->loose.ptr, writer->loose.len, false, false);
+    return result != 0 ? result : cdb_loose_write(writer->dir, oid, writer->loose.ptr, writer->loose.len, true, false);
 }
 
 /* The newest head before the cut that the pushed one stands on; zeros if there is none. */
@@ -328,7 +328,7 @@ static int write_merge(struct cdb_repo *repo, const struct branch *branch, const
 {
     struct cdb_oid parents[2] = {branch->head, *pushed};
     struct cdb_buf author = CDB_BUF_INIT, content = CDB_BUF_INIT;
-    int result = cdb_identity(repo->path, CDB_COMMITTER, &author);
+    int result = cdb_identity(repo->path, NULL, &author);
     *time = cdb_time_effective(cdb_time_now(), &branch->time);
     struct cdb_commit_spec spec = {.tree = *tree,
                                    .parents = parents,
@@ -507,7 +507,7 @@ int cdb_recover(struct cdb_repo *repo, struct cdb_state *state)
     if (result == 0) {
         sweep_locks(repo);
         cdb_publish_done(repo);
-        unlinkat(repo->dir, "chrondb/object.tmp", 0);
+        cdb_loose_sweep(repo->dir);
         unlinkat(repo->dir, "objects/pack/tmp_pack_chrondb_w", 0);
         unlinkat(repo->dir, "objects/pack/tmp_idx_chrondb_w", 0);
         result = write_state(&recovery);

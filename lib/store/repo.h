@@ -5,7 +5,7 @@
  *     chrondb/creating                 a creation in place that is not finished
  *     chrondb/lock, maintenance.lock   locks, empty
  *     chrondb/journal, state           see journal.h, state.h
- *     chrondb/ref.tmp, object.tmp      the writer's
+ *     chrondb/ref.tmp                  the writer's, see publish.h
  */
 #ifndef CDB_STORE_REPO_H
 #define CDB_STORE_REPO_H

@@ -189,7 +189,9 @@ static int write_loose_files(struct cdb_txn *txn)
     struct cdb_record_object object;
     int result = 0;
     while (result == 0 && txn->objects.len > 0 && cdb_record_object(&record, &cursor, &object)) {
-        result = cdb_loose_write(txn->repo->dir, &object.oid, object.loose, object.loose_len, false, false);
+        /* A document may well be there already (a value that comes back); a tree or a commit hardly ever. */
+        bool freshen = object.type == CDB_BLOB;
+        result = cdb_loose_write(txn->repo->dir, &object.oid, object.loose, object.loose_len, freshen, false);
         CDB_FAULT("object-written");
     }
     return result;
