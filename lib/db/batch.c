@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "doc/json.h"
+#include "util/array.h"
 #include "util/error.h"
 
 int chrondb_batch_new(chrondb_batch **out, chrondb *db)
@@ -42,14 +43,8 @@ static int add(chrondb_batch *batch, enum cdb_op_kind kind, const char *key, con
         return cdb_error(CHRONDB_EUSAGE, "usage",
                          batch->committed ? "the batch was committed already"
                                           : "restoring everything stands alone in a batch");
-    if (batch->count == batch->room) {
-        size_t room = batch->room == 0 ? 8 : batch->room * 2;
-        struct cdb_op *grown = realloc(batch->ops, room * sizeof(*grown));
-        if (grown == NULL)
-            return cdb_error_memory();
-        batch->ops = grown;
-        batch->room = room;
-    }
+    if (cdb_array_grow(&batch->ops, &batch->room, batch->count, sizeof(*batch->ops)) != 0)
+        return CHRONDB_ESYSTEM;
     struct cdb_op *op = &batch->ops[batch->count];
     memset(op, 0, sizeof(*op));
     op->kind = kind;

@@ -11,6 +11,7 @@
 #include "store/edit.h"
 #include "store/identity.h"
 #include "store/txn.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/time.h"
 
@@ -48,17 +49,10 @@ struct commit {
     struct cdb_buf author, committer, message;
 };
 
-static size_t hash_text(const char *text) /* FNV-1a */
-{
-    uint64_t hash = 14695981039346656037u;
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
-        hash = (hash ^ *p) * 1099511628211u;
-    return (size_t)(hash ^ hash >> 32);
-}
-
 static size_t index_of(const struct slots *slots, const char *key)
 {
-    size_t i = hash_text(key) & (slots->index_room - 1);
+    uint64_t hash = cdb_bytes_hash(key, strlen(key));
+    size_t i = (size_t)(hash ^ hash >> 32) & (slots->index_room - 1);
     while (slots->index[i] != 0 && strcmp(slots->list[slots->index[i] - 1]->key_text, key) != 0)
         i = (i + 1) & (slots->index_room - 1);
     return i;
@@ -374,7 +368,7 @@ static int find_trusted(struct commit *commit, struct cdb_oid at)
             commit->trusted_root = parsed.tree;
         if (parsed.ours || parsed.parent_count == 0)
             break;
-        at = parsed.parents[0];
+        at = cdb_commit_parent(&parsed, 0);
     }
     cdb_buf_release(&content);
     return result;
@@ -407,9 +401,8 @@ static int load_base(struct commit *commit)
     if (result == 0) {
         commit->base_root = parsed.tree;
         commit->foreign = !parsed.ours;
-        struct cdb_oid parent = parsed.parents[0];
         if (commit->foreign && parsed.parent_count > 0)
-            result = find_trusted(commit, parent);
+            result = find_trusted(commit, cdb_commit_parent(&parsed, 0));
     }
     cdb_buf_release(&content);
     return result != 0 ? result : parent_time(commit);

@@ -291,7 +291,7 @@ static int trees_of(struct chrondb_log *log, const struct cdb_oid *oid, struct c
     *after = commit.tree;
     if (commit.parent_count == 0)
         return 0;
-    struct cdb_oid parent = commit.parents[0];
+    struct cdb_oid parent = cdb_commit_parent(&commit, 0);
     result = cdb_commit_read(log->repo->objects, &parent, &log->record.content, &commit);
     if (result == 0)
         *before = commit.tree;

@@ -29,13 +29,9 @@ static int add_table(void *context, const char *table, uint64_t count)
 static void count_files(int dir, const char *path, size_t name_len, const char *suffix, uint64_t *count,
                         uint64_t *bytes)
 {
-    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-    if (listing == NULL) {
-        if (fd >= 0)
-            close(fd);
+    DIR *listing = cdb_fs_opendir(dir, path);
+    if (listing == NULL)
         return;
-    }
     for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
         struct stat st;
         size_t len = strlen(entry->d_name), suffix_len = strlen(suffix);

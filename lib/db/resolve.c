@@ -130,7 +130,7 @@ static int follow_steps(chrondb *db, const char *steps, const char *text, struct
             if (result == 0 && which >= commit.parent_count)
                 result = no_such(text, "the history does not go back so far");
             if (result == 0)
-                *oid = commit.parents[which];
+                *oid = cdb_commit_parent(&commit, which);
         }
     }
     cdb_buf_release(&content);

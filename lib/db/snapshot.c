@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "util/array.h"
 #include "util/error.h"
 
 int cdb_document_read(struct cdb_repo *repo, const struct cdb_oid *blob, struct cdb_buf *out)
@@ -127,20 +128,13 @@ struct chrondb_list {
     struct cdb_buf value;
 };
 
-static int compare_key(const struct cdb_item *item, const char *key, size_t len)
-{
-    size_t common = item->name_len < len ? item->name_len : len;
-    int order = memcmp(item->name, key, common);
-    return order != 0 ? order : (item->name_len > len) - (item->name_len < len);
-}
-
 /* The index of the first key that is greater than (or with `equal`, not less than) `key`. */
 static size_t bound(const struct cdb_items *items, const char *key, bool equal)
 {
     size_t low = 0, high = items->count, len = strlen(key);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_key(&items->items[middle], key, len);
+        int order = cdb_bytes_compare(items->items[middle].name, items->items[middle].name_len, key, len);
         if (order > 0 || (order == 0 && equal))
             high = middle;
         else

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/time.h"
 
@@ -34,14 +35,8 @@ void cdb_versions_release(struct cdb_versions *versions)
 
 static int add_version(struct cdb_versions *versions, const struct cdb_version *version)
 {
-    if (versions->count == versions->room) {
-        size_t room = versions->room == 0 ? 16 : versions->room * 2;
-        struct cdb_version *grown = realloc(versions->versions, room * sizeof(*grown));
-        if (grown == NULL)
-            return cdb_error_memory();
-        versions->versions = grown;
-        versions->room = room;
-    }
+    if (cdb_array_grow(&versions->versions, &versions->room, versions->count, sizeof(*versions->versions)) != 0)
+        return CHRONDB_ESYSTEM;
     versions->versions[versions->count++] = *version;
     return 0;
 }
@@ -59,16 +54,8 @@ static int enqueue(struct finder *finder, const struct cdb_oid *commit, struct c
     }
     if (result == 0)
         result = cdb_times_get(&finder->times, commit, &visit.time);
-    if (result == 0 && finder->count == finder->room) {
-        size_t room = finder->room == 0 ? 8 : finder->room * 2;
-        struct visit *grown = realloc(finder->queue, room * sizeof(*grown));
-        if (grown == NULL) {
-            result = cdb_error_memory();
-        } else {
-            finder->queue = grown;
-            finder->room = room;
-        }
-    }
+    if (result == 0)
+        result = cdb_array_grow(&finder->queue, &finder->room, finder->count, sizeof(*finder->queue));
     if (result != 0) {
         free(lookup);
         return result;
@@ -127,7 +114,8 @@ static int examine(struct finder *finder, const struct visit *visit, struct cdb_
         result = cdb_error_memory();
         goto out;
     }
-    memcpy(parents, commit.parents, count * sizeof(*parents));
+    for (size_t i = 0; i < count; i++)
+        parents[i] = cdb_commit_parent(&commit, i);
     for (size_t i = 0; result == 0 && same == SIZE_MAX && i < count; i++) {
         result = look(finder, &parents[i], visit->lookup, &lookups[i]);
         if (result == 0 && same_value(lookups[i], visit->lookup))

@@ -9,7 +9,8 @@
 
 #define TIME_TRAILER  "Chrondb-Time: "
 #define META_TRAILER  "Chrondb-Meta: "
-#define YEAR_9999_END 253402300799 /* 9999-12-31T23:59:59Z: what RFC 3339 can write */
+#define PARENT_LINE   (7 + CDB_OID_HEX + 1) /* "parent ", an id, a newline */
+#define YEAR_9999_END 253402300799          /* 9999-12-31T23:59:59Z: what RFC 3339 can write */
 
 struct line {
     const char *text;
@@ -134,10 +135,11 @@ int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len)
         return damaged("no tree");
     bool more = next_line(&at, end, &line);
     while (more && starts_with(&line, "parent ")) {
-        if (out->parent_count == CDB_PARENTS_MAX)
-            return damaged("too many parents");
-        if (!id_line(&line, "parent ", &out->parents[out->parent_count++]))
+        struct cdb_oid parent;
+        if (!id_line(&line, "parent ", &parent))
             return damaged("a parent is no id");
+        if (out->parent_count++ == 0)
+            out->parents = line.text;
         more = next_line(&at, end, &line);
     }
     if (!more || !starts_with(&line, "author "))
@@ -153,6 +155,13 @@ int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len)
     out->time = (chrondb_time){seconds, 0};
     split_message(out, seconds);
     return 0;
+}
+
+struct cdb_oid cdb_commit_parent(const struct cdb_commit *commit, size_t index)
+{
+    struct cdb_oid oid = {{0}};
+    cdb_oid_parse(commit->parents + index * PARENT_LINE + strlen("parent "), &oid); /* checked when parsed */
+    return oid;
 }
 
 static int hex_value(char c)

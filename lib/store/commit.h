@@ -16,14 +16,13 @@
 #include "util/buf.h"
 
 #define CDB_GIT_TIME_MAX (((int64_t)1 << 34) - 1) /* what git's commit-graph can hold */
-#define CDB_PARENTS_MAX  64
 
 /* A parsed commit: views into its content. */
 struct cdb_commit {
     struct cdb_oid tree;
-    struct cdb_oid parents[CDB_PARENTS_MAX]; /* more (an octopus of a hostile kind) are CHRONDB_EDAMAGED */
-    size_t parent_count;
-    const char *author; /* "NAME <MAIL>" */
+    const char *parents; /* their lines, for cdb_commit_parent */
+    size_t parent_count; /* any number: what is pushed may be an octopus */
+    const char *author;  /* "NAME <MAIL>" */
     size_t author_len;
     chrondb_time time;   /* its own: from a trailer that is believed, else the committer's second */
     bool ours;           /* the trailer was believed */
@@ -35,6 +34,9 @@ struct cdb_commit {
 
 /* 0, or CHRONDB_EDAMAGED. `content` must outlive `out`. */
 int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len);
+
+/* The id of parent `index`, which is less than parent_count. */
+struct cdb_oid cdb_commit_parent(const struct cdb_commit *commit, size_t index);
 
 /* The next Chrondb-Meta value, decoded ("key=value") and appended to `out`. `at` starts as 0. False at the end. */
 bool cdb_commit_meta(const struct cdb_commit *commit, size_t *at, struct cdb_buf *out);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/error.h"
 
 #define LEVELS_PER_TABLE 64 /* more than a table has: a table that lies deeper in the root wins over all levels */
@@ -263,14 +264,8 @@ static int add_change(struct differ *differ, const struct cdb_item *from, const 
 {
     struct cdb_changes *out = differ->out;
     const struct cdb_item *named = from != NULL ? from : to;
-    if (out->count == out->room) {
-        size_t room = out->room == 0 ? 32 : out->room * 2;
-        struct cdb_change *grown = realloc(out->changes, room * sizeof(*grown));
-        if (grown == NULL)
-            return cdb_error_memory();
-        out->changes = grown;
-        out->room = room;
-    }
+    if (cdb_array_grow(&out->changes, &out->room, out->count, sizeof(*out->changes)) != 0)
+        return CHRONDB_ESYSTEM;
     cdb_buf_clear(&differ->key);
     if (!differ->untabled) {
         cdb_buf_add(&differ->key, differ->table, differ->table_len);
@@ -295,9 +290,7 @@ static int add_change(struct differ *differ, const struct cdb_item *from, const 
 
 static int compare_names(const struct cdb_item *a, const struct cdb_item *b)
 {
-    size_t common = a->name_len < b->name_len ? a->name_len : b->name_len;
-    int order = memcmp(a->name, b->name, common);
-    return order != 0 ? order : (a->name_len > b->name_len) - (a->name_len < b->name_len);
+    return cdb_bytes_compare(a->name, a->name_len, b->name, b->name_len);
 }
 
 /* Two sorted sets of documents of one table. */
@@ -360,8 +353,7 @@ static int diff_documents(struct differ *differ, const struct cdb_oid *from, con
     for (unsigned digit = 0; result == 0 && digit < 16; digit++) {
         const struct cdb_tree_entry *x = cdb_fan_child(&a, digit), *y = cdb_fan_child(&b, digit);
         struct cdb_fan_hash below = *path;
-        unsigned shift = depth % 2 == 0 ? 4 : 0;
-        below.bytes[depth / 2] = (unsigned char)((below.bytes[depth / 2] & ~(15u << shift)) | digit << shift);
+        cdb_fan_set_digit(&below, depth, digit);
         result = diff_documents(differ, x != NULL ? &x->oid : &none, y != NULL ? &y->oid : &none, depth + 1, &below);
     }
 out:
@@ -394,9 +386,7 @@ static int diff_table(struct differ *differ, const struct cdb_table *from, const
 
 static int compare_tables(const struct cdb_table *a, const struct cdb_table *b)
 {
-    size_t common = a->name_len < b->name_len ? a->name_len : b->name_len;
-    int order = memcmp(a->name, b->name, common);
-    return order != 0 ? order : (a->name_len > b->name_len) - (a->name_len < b->name_len);
+    return cdb_bytes_compare(a->name, a->name_len, b->name, b->name_len);
 }
 
 static int diff_all_tables(struct differ *differ, const struct cdb_items *from, const struct cdb_items *to)
@@ -455,9 +445,7 @@ static int diff_roots(struct differ *differ, const struct cdb_oid *from, const s
 static int compare_changes(const void *left, const void *right)
 {
     const struct cdb_change *a = left, *b = right;
-    size_t common = a->key_len < b->key_len ? a->key_len : b->key_len;
-    int order = memcmp(a->key, b->key, common);
-    return order != 0 ? order : (a->key_len > b->key_len) - (a->key_len < b->key_len);
+    return cdb_bytes_compare(a->key, a->key_len, b->key, b->key_len);
 }
 
 int cdb_docs_diff(struct cdb_objects *objects, const struct cdb_oid *from, const struct cdb_oid *to,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/docs.h"
+#include "util/array.h"
 #include "util/error.h"
 
 /* What a directory is to hold under one name: a document's blob or a table's tree. */
@@ -29,16 +30,8 @@ static const struct cdb_oid nothing;
 
 static struct change *changes_add(struct changes *changes)
 {
-    if (changes->count == changes->room) {
-        size_t room = changes->room == 0 ? 32 : changes->room * 2;
-        struct change *grown = realloc(changes->list, room * sizeof(*grown));
-        if (grown == NULL) {
-            cdb_error_memory();
-            return NULL;
-        }
-        changes->list = grown;
-        changes->room = room;
-    }
+    if (cdb_array_grow(&changes->list, &changes->room, changes->count, sizeof(*changes->list)) != 0)
+        return NULL;
     memset(&changes->list[changes->count], 0, sizeof(struct change));
     return &changes->list[changes->count++];
 }
@@ -80,14 +73,8 @@ struct entries {
 static int entries_add(struct entries *entries, const char *name, size_t name_len, uint32_t mode,
                        const struct cdb_oid *oid)
 {
-    if (entries->count == entries->room) {
-        size_t room = entries->room == 0 ? 80 : entries->room * 2;
-        struct cdb_tree_entry *grown = realloc(entries->list, room * sizeof(*grown));
-        if (grown == NULL)
-            return cdb_error_memory();
-        entries->list = grown;
-        entries->room = room;
-    }
+    if (cdb_array_grow(&entries->list, &entries->room, entries->count, sizeof(*entries->list)) != 0)
+        return CHRONDB_ESYSTEM;
     entries->list[entries->count++] = (struct cdb_tree_entry){name, name_len, mode, *oid};
     return 0;
 }
@@ -383,8 +370,7 @@ static int update_fans(struct editor *editor, enum cdb_fan_kind kind, const stru
         unsigned digit = cdb_fan_digit(&list[0].hash, depth);
         size_t run = run_of_digit(list, count, depth);
         struct cdb_fan_hash below = *path;
-        unsigned shift = depth % 2 == 0 ? 4 : 0;
-        below.bytes[depth / 2] = (unsigned char)((below.bytes[depth / 2] & ~(15u << shift)) | digit << shift);
+        cdb_fan_set_digit(&below, depth, digit);
         struct cdb_oid before = children[digit];
         result = update(editor, kind, &before, depth + 1, &below, list, run, &children[digit]);
         list += run;

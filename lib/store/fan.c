@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/key.h"
+#include "util/array.h"
 #include "util/error.h"
 
 struct cdb_fan_hash cdb_fan_hash(const char *name, size_t len)
@@ -112,16 +113,8 @@ void cdb_items_release(struct cdb_items *items)
 
 struct cdb_item *cdb_items_add(struct cdb_items *items, const char *name, size_t len)
 {
-    if (items->count == items->room) {
-        size_t room = items->room == 0 ? 64 : items->room * 2;
-        struct cdb_item *grown = realloc(items->items, room * sizeof(*grown));
-        if (grown == NULL) {
-            cdb_error_memory();
-            return NULL;
-        }
-        items->items = grown;
-        items->room = room;
-    }
+    if (cdb_array_grow(&items->items, &items->room, items->count, sizeof(*items->items)) != 0)
+        return NULL;
     struct cdb_item *item = &items->items[items->count];
     memset(item, 0, sizeof(*item));
     item->name = cdb_arena_copy(&items->names, name, len);
@@ -135,10 +128,7 @@ struct cdb_item *cdb_items_add(struct cdb_items *items, const char *name, size_t
 static int compare_items(const void *left, const void *right)
 {
     const struct cdb_item *a = left, *b = right;
-    size_t common = a->name_len < b->name_len ? a->name_len : b->name_len;
-    int order = memcmp(a->name, b->name, common);
-    if (order == 0)
-        order = (a->name_len > b->name_len) - (a->name_len < b->name_len);
+    int order = cdb_bytes_compare(a->name, a->name_len, b->name, b->name_len);
     return order != 0 ? order : (b->level > a->level) - (b->level < a->level);
 }
 
@@ -177,14 +167,8 @@ struct walk {
 
 static int push(struct walk *walk, const struct pending *pending)
 {
-    if (walk->count == walk->room) {
-        size_t room = walk->room == 0 ? 32 : walk->room * 2;
-        struct pending *grown = realloc(walk->stack, room * sizeof(*grown));
-        if (grown == NULL)
-            return cdb_error_memory();
-        walk->stack = grown;
-        walk->room = room;
-    }
+    if (cdb_array_grow(&walk->stack, &walk->room, walk->count, sizeof(*walk->stack)) != 0)
+        return CHRONDB_ESYSTEM;
     walk->stack[walk->count++] = *pending;
     return 0;
 }
@@ -224,9 +208,7 @@ static int push_child(struct walk *walk, const struct cdb_tree_entry *entry, con
     struct pending child = {.tree = entry->oid, .depth = at->depth + 1, .path = at->path};
     if (at->depth >= CDB_FAN_DEPTH)
         return 0; /* there is no 41st digit: nobody's directory */
-    unsigned shift = at->depth % 2 == 0 ? 4 : 0;
-    unsigned char *byte = &child.path.bytes[at->depth / 2];
-    *byte = (unsigned char)((*byte & ~(15u << shift)) | cdb_fan_entry_digit(entry) << shift);
+    cdb_fan_set_digit(&child.path, at->depth, cdb_fan_entry_digit(entry));
     return push(walk, &child);
 }
 

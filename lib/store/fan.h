@@ -38,6 +38,12 @@ static inline unsigned cdb_fan_digit(const struct cdb_fan_hash *hash, unsigned d
     return depth % 2 == 0 ? byte >> 4 : byte & 15;
 }
 
+static inline void cdb_fan_set_digit(struct cdb_fan_hash *hash, unsigned depth, unsigned digit)
+{
+    unsigned char *byte = &hash->bytes[depth / 2];
+    *byte = (unsigned char)(depth % 2 == 0 ? (*byte & 0x0f) | digit << 4 : (*byte & 0xf0) | digit);
+}
+
 /* A loaded directory. */
 struct cdb_fan {
     struct cdb_buf content;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/lock.h"
+#include "util/array.h"
 #include "util/buf.h"
 #include "util/error.h"
 #include "util/fs.h"
@@ -214,13 +215,6 @@ static bool remove_if_stale(int dir, const char *repository, const char *lock, i
     return unlinkat(dir, lock, 0) == 0;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int busy(const char *lock, int owner)
 {
     char who[48] = "";
@@ -250,7 +244,7 @@ int cdb_git_lock_take(int dir, const char *repository, const char *ours, const c
                       bool *removed)
 {
     int owner = 0;
-    int64_t start = monotonic_ms(), examined = -EXAMINE_EVERY_MS;
+    int64_t start = cdb_monotonic_ms(), examined = -EXAMINE_EVERY_MS;
     struct timespec pause = {0, 1000000};
     *removed = false;
     for (;;) {
@@ -268,7 +262,7 @@ int cdb_git_lock_take(int dir, const char *repository, const char *ours, const c
             errno = error;
             return cdb_error_errno(lock, "cannot create '%s'", lock);
         }
-        int64_t waited = monotonic_ms() - start;
+        int64_t waited = cdb_monotonic_ms() - start;
         if (waited - examined >= EXAMINE_EVERY_MS) {
             examined = waited;
             if (remove_if_stale(dir, repository, lock, waited / 1000, &owner)) {

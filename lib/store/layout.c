@@ -66,13 +66,9 @@ static bool only_ours(DIR *dir, bool *empty, struct cdb_buf *extra)
 /* chrondb/ with nothing but our own files of a beginning. */
 static bool creation_began(int dir)
 {
-    int fd = openat(dir, "chrondb", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-    if (listing == NULL) {
-        if (fd >= 0)
-            close(fd);
+    DIR *listing = cdb_fs_opendir(dir, "chrondb");
+    if (listing == NULL)
         return false;
-    }
     bool began = true;
     for (struct dirent *entry; began && (entry = readdir(listing)) != NULL;)
         began = is_ignorable(entry->d_name) || strcmp(entry->d_name, "lock") == 0 ||
@@ -86,13 +82,9 @@ static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
     bool empty;
     if (cdb_fs_exists(dir, FORMAT_PATH))
         return CDB_PLACE_DATABASE;
-    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
-    if (listing == NULL) {
-        if (copy >= 0)
-            close(copy);
+    DIR *listing = cdb_fs_opendir(dir, ".");
+    if (listing == NULL)
         return CDB_PLACE_OTHER;
-    }
     bool ours = only_ours(listing, &empty, found);
     closedir(listing);
     if (empty)
@@ -232,13 +224,9 @@ static int fill(int dir)
 
 static void remove_tree(int parent, const char *name)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
+    DIR *dir = cdb_fs_opendir(parent, name);
+    if (dir == NULL)
         return;
-    }
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -252,13 +240,9 @@ static void remove_tree(int parent, const char *name)
 /* Databases that died while they were built aside: "BASE.chrondb-new-..." whose lock nobody holds. */
 static void sweep_unfinished(int parent, const char *prefix)
 {
-    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
+    DIR *dir = cdb_fs_opendir(parent, ".");
+    if (dir == NULL)
         return;
-    }
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         int lock = -1;
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)

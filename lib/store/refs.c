@@ -154,13 +154,9 @@ int cdb_ref_branch(int dir, const char *branch, struct cdb_buf *out)
 static bool has_entry(int dir, const char *path, int depth)
 {
     bool found = false;
-    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-    if (listing == NULL) {
-        if (fd >= 0)
-            close(fd);
+    DIR *listing = cdb_fs_opendir(dir, path);
+    if (listing == NULL)
         return false;
-    }
     for (struct dirent *entry; !found && (entry = readdir(listing)) != NULL;) {
         size_t len = strlen(entry->d_name);
         if (entry->d_name[0] == '.' || (len > 5 && strcmp(entry->d_name + len - 5, ".lock") == 0))

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "util/array.h"
 #include "util/error.h"
 
 static const char magic[8] = "CDBSTAT1";
@@ -42,11 +43,9 @@ int cdb_state_write(int fd, struct cdb_state *state)
     return cdb_fs_pwrite_full(fd, state, sizeof(*state), 0) == 0 ? 0 : CHRONDB_ESYSTEM;
 }
 
-static uint64_t hash_name(const char *name) /* FNV-1a */
+static uint64_t hash_name(const char *name)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
-        hash = (hash ^ *p) * 1099511628211u;
+    uint64_t hash = cdb_bytes_hash(name, strlen(name));
     return hash != 0 ? hash : 1;
 }
 

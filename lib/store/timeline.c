@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/error.h"
 #include "util/time.h"
 
@@ -93,21 +94,14 @@ static int walk_back(const struct cdb_times *times, const struct cdb_oid *head, 
     *anchor = NULL;
     while ((*anchor = known(times, &at)) == NULL) {
         struct cdb_commit commit;
-        if (chain->count == room) {
-            room = room == 0 ? 64 : room * 2;
-            struct cdb_moment *grown = realloc(chain->moments, room * sizeof(*grown));
-            if (grown == NULL) {
-                result = cdb_error_memory();
-                break;
-            }
-            chain->moments = grown;
-        }
+        if ((result = cdb_array_grow(&chain->moments, &room, chain->count, sizeof(*chain->moments))) != 0)
+            break;
         if ((result = cdb_commit_read(times->objects, &at, &content, &commit)) != 0)
             break;
         chain->moments[chain->count++] = (struct cdb_moment){at, commit.time};
         if (commit.parent_count == 0)
             break;
-        at = commit.parents[0];
+        at = cdb_commit_parent(&commit, 0);
     }
     cdb_buf_release(&content);
     return result;
@@ -178,10 +172,10 @@ int cdb_timeline_contains(struct cdb_objects *objects, const struct cdb_oid *hea
 {
     static const chrondb_time no_time;
     struct cdb_times seen; /* used as a set */
-    struct cdb_oid *queue = malloc(64 * sizeof(*queue));
-    size_t count = 0, room = 64, next = 0;
+    struct cdb_oid *queue = NULL;
+    size_t count = 0, room = 0, next = 0;
     struct cdb_buf content = CDB_BUF_INIT;
-    int result = queue == NULL ? cdb_error_memory() : 0;
+    int result = cdb_array_grow(&queue, &room, count, sizeof(*queue));
     cdb_times_init(&seen, objects);
     *out = false;
     if (result == 0) {
@@ -195,19 +189,13 @@ int cdb_timeline_contains(struct cdb_objects *objects, const struct cdb_oid *hea
             break;
         result = cdb_commit_read(objects, &at, &content, &commit);
         for (size_t i = 0; result == 0 && i < commit.parent_count; i++) {
-            if (known(&seen, &commit.parents[i]) != NULL)
+            struct cdb_oid parent = cdb_commit_parent(&commit, i);
+            if (known(&seen, &parent) != NULL)
                 continue;
-            if (count == room) {
-                struct cdb_oid *grown = realloc(queue, room * 2 * sizeof(*queue));
-                if (grown == NULL) {
-                    result = cdb_error_memory();
-                    break;
-                }
-                queue = grown;
-                room *= 2;
-            }
-            queue[count++] = commit.parents[i];
-            result = cdb_times_add(&seen, &commit.parents[i], no_time);
+            if ((result = cdb_array_grow(&queue, &room, count, sizeof(*queue))) != 0)
+                break;
+            queue[count++] = parent;
+            result = cdb_times_add(&seen, &parent, no_time);
         }
     }
     cdb_buf_release(&content);

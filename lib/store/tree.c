@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/error.h"
 
-#define MODE_DIGITS 6
+#define MODE_MAX 0177777u
 
 static int damaged(void)
 {
@@ -19,12 +20,11 @@ int cdb_tree_next(struct cdb_tree_cursor *cursor, struct cdb_tree_entry *out)
     uint32_t mode = 0;
     if (p >= cursor->end)
         return 0;
-    for (int digits = 0; p < cursor->end && *p != ' '; p++, digits++) {
-        if (*p < '0' || *p > '7' || digits == MODE_DIGITS)
+    for (; p < cursor->end && *p != ' '; p++) { /* zeros in front are wrong, but git reads them */
+        if (*p < '0' || *p > '7' || (mode = mode * 8 + (uint32_t)(*p - '0')) > MODE_MAX)
             return damaged();
-        mode = mode * 8 + (uint32_t)(*p - '0');
     }
-    if (p >= cursor->end)
+    if (p >= cursor->end || p == cursor->at)
         return damaged();
     const char *name = p + 1;
     const char *nul = memchr(name, '\0', (size_t)(cursor->end - name));
@@ -54,6 +54,14 @@ static int compare(const void *a, const void *b)
     return cdb_tree_compare(a, b);
 }
 
+/* Equal names in the order of the tree, whose bytes the names are. */
+static int compare_stably(const void *left, const void *right)
+{
+    const struct cdb_tree_entry *a = left, *b = right;
+    int order = cdb_tree_compare(a, b);
+    return order != 0 ? order : (a->name > b->name) - (a->name < b->name);
+}
+
 /* Git writes them sorted: check that instead of sorting. */
 static size_t put_right(struct cdb_tree_entry *entries, size_t count)
 {
@@ -62,7 +70,7 @@ static size_t put_right(struct cdb_tree_entry *entries, size_t count)
         sorted = cdb_tree_compare(&entries[i - 1], &entries[i]) < 0;
     if (sorted)
         return count;
-    qsort(entries, count, sizeof(*entries), compare);
+    qsort(entries, count, sizeof(*entries), compare_stably);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && cdb_tree_compare(&entries[kept - 1], &entries[i]) == 0)
@@ -79,14 +87,9 @@ int cdb_tree_parse(const struct cdb_buf *content, struct cdb_tree_entry **out, s
     size_t used = 0, room = 0;
     int status;
     while ((status = cdb_tree_next(&cursor, &entry)) == 1) {
-        if (used == room) {
-            room = room == 0 ? 64 : room * 2;
-            struct cdb_tree_entry *grown = realloc(entries, room * sizeof(*entries));
-            if (grown == NULL) {
-                free(entries);
-                return cdb_error_memory();
-            }
-            entries = grown;
+        if (cdb_array_grow(&entries, &room, used, sizeof(*entries)) != 0) {
+            free(entries);
+            return CHRONDB_ESYSTEM;
         }
         entries[used++] = entry;
     }

@@ -14,6 +14,7 @@
 #include "store/pack.h"
 #include "store/publish.h"
 #include "store/refs.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/fault.h"
 
@@ -42,13 +43,6 @@ bool cdb_checkpoint_due(const struct cdb_state *state)
 
 /* ---- beginning --------------------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int lock_mutex(struct cdb_txn *txn, int timeout_ms)
 {
     struct timespec until;
@@ -76,7 +70,7 @@ static int recover_if_needed(struct cdb_txn *txn)
 static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
 {
     for (;;) {
-        int64_t left = timeout_ms <= 0 ? 0 : deadline - monotonic_ms();
+        int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
         int result = cdb_lock_take(&txn->lock, txn->repo->dir, CDB_LOCK_PATH, left > 0 ? (int)left : 0);
         if (result != 0)
             return result;
@@ -112,7 +106,7 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
     memset(txn, 0, sizeof(*txn));
     txn->repo = repo;
     txn->lock = txn->state_file = -1;
-    int64_t deadline = monotonic_ms() + timeout_ms;
+    int64_t deadline = cdb_monotonic_ms() + timeout_ms;
     int result = CHRONDB_ESYSTEM;
     if ((txn->ref = strdup(ref)) == NULL || asprintf(&txn->ref_lock, "%s.lock", ref) < 0)
         result = cdb_error_memory();
@@ -124,7 +118,7 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
     if (result == 0)
         result = mark_in_progress(txn);
     CDB_FAULT("in-progress");
-    int64_t left = timeout_ms <= 0 ? 0 : deadline - monotonic_ms();
+    int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
     if (result == 0) {
         result = cdb_publish_lock(repo, txn->ref_lock, left > 0 ? (int)left : 0);
         txn->ref_locked = result == 0;

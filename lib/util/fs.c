@@ -137,6 +137,15 @@ bool cdb_fs_exists(int dir, const char *path)
     return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+DIR *cdb_fs_opendir(int dir, const char *path)
+{
+    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+    if (listing == NULL && fd >= 0)
+        close(fd);
+    return listing;
+}
+
 int cdb_fs_mkdir(int dir, const char *path)
 {
     if (mkdirat(dir, path, 0777) == 0 || errno == EEXIST)

@@ -4,6 +4,7 @@
 #ifndef CDB_UTIL_FS_H
 #define CDB_UTIL_FS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,8 @@ ssize_t cdb_fs_pread_full(int fd, void *data, size_t len, off_t offset);
 int cdb_fs_write_file(int dir, const char *path, const void *data, size_t len, bool sync);
 /* Does it exist (as anything)? */
 bool cdb_fs_exists(int dir, const char *path);
+/* A directory to list, or NULL with errno. */
+DIR *cdb_fs_opendir(int dir, const char *path);
 /* mkdir, which may exist already. */
 int cdb_fs_mkdir(int dir, const char *path);
 /* Make the parent directories of a file. */
