@@ -46,10 +46,10 @@ extern "C" {
 #define CHRONDB_API
 #endif
 
-#define CHRONDB_VERSION "0.1.0"
+#define CHRONDB_VERSION      "0.1.0"
 #define CHRONDB_MAX_DOCUMENT ((size_t)64 * 1024 * 1024)
-#define CHRONDB_MAX_DEPTH 1000
-#define CHRONDB_HEX_SIZE 40 /* hexadecimal digits of a commit id */
+#define CHRONDB_MAX_DEPTH    1000
+#define CHRONDB_HEX_SIZE     40 /* hexadecimal digits of a commit id */
 
 /* The version of the library that runs, "MAJOR.MINOR.PATCH"; CHRONDB_VERSION is the header's. */
 CHRONDB_API const char *chrondb_version(void);
@@ -58,9 +58,9 @@ CHRONDB_API const char *chrondb_version(void);
 
 enum {
     CHRONDB_OK = 0,
-    CHRONDB_NOTFOUND = 1, /* the answer is no: that key is not there */
-    CHRONDB_END = 1,      /* an iterator has nothing more */
-    CHRONDB_EUSAGE = -2,  /* a malformed key, time, name or argument */
+    CHRONDB_NOTFOUND = 1,   /* the answer is no: that key is not there */
+    CHRONDB_END = 1,        /* an iterator has nothing more */
+    CHRONDB_EUSAGE = -2,    /* a malformed key, time, name or argument */
     CHRONDB_ECONFLICT = -3, /* a precondition failed; nothing was written */
     CHRONDB_EINVALID = -4,  /* not a document; nothing was written */
     CHRONDB_EBUSY = -5,     /* a lock was not free in time; try again */
@@ -143,7 +143,7 @@ CHRONDB_API void chrondb_close(chrondb *db);
 /* The database's directory, absolute; borrowed until close. */
 CHRONDB_API const char *chrondb_path(const chrondb *db);
 
-/* Did this handle's open create it? 1 or 0. */
+/* Did this handle's open create or adopt it? 1 or 0. */
 CHRONDB_API int chrondb_was_created(const chrondb *db);
 
 /* Do the maintenance that is due (a checkpoint of the journal into a pack); return 0 also if nothing was. May take
@@ -205,8 +205,8 @@ CHRONDB_API int chrondb_count(chrondb_snapshot *snapshot, const chrondb_range *r
 
 /* Calls `each` for every table in the order of its name's bytes, name "" first for the keys without a table.
  * A nonzero result of `each` ends the walk and is returned. */
-CHRONDB_API int chrondb_tables(chrondb_snapshot *snapshot, int (*each)(void *context, const char *table, uint64_t count),
-                               void *context);
+CHRONDB_API int chrondb_tables(chrondb_snapshot *snapshot,
+                               int (*each)(void *context, const char *table, uint64_t count), void *context);
 
 /* ---- writes ------------------------------------------------------------------------------------ */
 
@@ -270,9 +270,13 @@ CHRONDB_API int chrondb_batch_restore(chrondb_batch *batch, const char *key, chr
                                       const chrondb_condition *condition);
 /* Everything as it was in the snapshot; must be the batch's only operation. Its result has key "". */
 CHRONDB_API int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot);
+/* Is it a key? 0, or CHRONDB_EUSAGE. Asks no database. */
+CHRONDB_API int chrondb_key_check(const char *key);
 /* One operation as JSON, as `chrondb batch` reads them: {"op":"put|patch|delete|check","key":K,"value":V,
- * "if_absent":true,"if_exists":true,"if_match":COMMIT}. CHRONDB_EINVALID tells what is wrong with it. */
-CHRONDB_API int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size);
+ * "if_absent":true,"if_exists":true,"if_match":COMMIT}. CHRONDB_EINVALID tells what is wrong with it.
+ * `defaults` (or NULL) is the condition of an operation that states none. */
+CHRONDB_API int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size,
+                                       const chrondb_condition *defaults);
 
 /* Durable when it returns 0. CHRONDB_NOTFOUND: a key to delete or patch is missing, nothing was written. Errors:
  * CHRONDB_ECONFLICT, CHRONDB_EBUSY, CHRONDB_EUSAGE ("invalid_time", "invalid_author", "invalid_meta", "no_branch"),
@@ -282,6 +286,8 @@ CHRONDB_API int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_o
 /* After a commit that returned 0: the results, one an operation in the order they were added; and the commit
  * (NULL: nothing changed). Borrowed until the batch is freed. */
 CHRONDB_API size_t chrondb_batch_size(const chrondb_batch *batch);
+/* _status costs nothing; _result looks up the last commit of a key that was left unchanged. */
+CHRONDB_API enum chrondb_status chrondb_batch_status(const chrondb_batch *batch, size_t index);
 CHRONDB_API const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t index);
 CHRONDB_API const char *chrondb_batch_commit_id(const chrondb_batch *batch);
 CHRONDB_API chrondb_time chrondb_batch_time(const chrondb_batch *batch);
@@ -364,8 +370,8 @@ CHRONDB_API void chrondb_diff_free(chrondb_diff *diff);
 
 typedef struct chrondb_info {
     size_t size;
-    const char *path;  /* borrowed until the database is closed */
-    char branch[1024]; /* the branch asked for, without refs/heads/ */
+    const char *path;                /* borrowed until the database is closed */
+    char branch[1024];               /* the branch asked for, without refs/heads/ */
     char head[CHRONDB_HEX_SIZE + 1]; /* "" without commits */
     chrondb_time time;               /* of the head */
     uint64_t documents, tables, commits;

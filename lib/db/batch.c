@@ -10,6 +10,13 @@
 #include "util/array.h"
 #include "util/error.h"
 
+int chrondb_key_check(const char *key)
+{
+    struct cdb_key parsed;
+    cdb_error_clear();
+    return cdb_key_parse(&parsed, key, strlen(key));
+}
+
 int chrondb_batch_new(chrondb_batch **out, chrondb *db)
 {
     cdb_error_clear();
@@ -239,7 +246,7 @@ static int dispatch(chrondb_batch *batch, const struct cdb_json *json, const cha
     return invalid("\"op\" must be \"put\", \"patch\", \"delete\" or \"check\"");
 }
 
-int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size)
+int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size, const chrondb_condition *defaults)
 {
     struct cdb_json json = CDB_JSON_INIT;
     struct cdb_buf op = CDB_BUF_INIT, key = CDB_BUF_INIT, match = CDB_BUF_INIT;
@@ -263,6 +270,8 @@ int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size)
         result = string_member(&json, "if_match", false, &match, &has);
     if (result == 0 && has)
         condition.match = match.ptr;
+    if (defaults != NULL && condition.flags == 0 && condition.match == NULL)
+        condition = *defaults;
     if (result == 0)
         result = dispatch(batch, &json, cdb_buf_str(&op), cdb_buf_str(&key), &condition);
     cdb_json_release(&json);

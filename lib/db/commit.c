@@ -627,6 +627,11 @@ size_t chrondb_batch_size(const chrondb_batch *batch)
     return batch->count;
 }
 
+enum chrondb_status chrondb_batch_status(const chrondb_batch *batch, size_t index)
+{
+    return batch->committed && index < batch->count ? batch->results[index].status : CHRONDB_UNCHANGED;
+}
+
 const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t index)
 {
     if (!batch->committed || index >= batch->count)

@@ -168,7 +168,7 @@ int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, cons
         result = cdb_versions_find(history->repo, &snapshot->commit, &key, options->limit, bounds.since_or_null,
                                    bounds.until_or_null, &history->versions, &ever);
     if (result == 0 && !ever) {
-        cdb_error(CHRONDB_NOTFOUND, "not_found", "not found, now or ever");
+        cdb_error_set(CHRONDB_NOTFOUND, "not_found", "not found, now or ever");
         cdb_error_about("cannot tell the history of", key_text);
         result = CHRONDB_NOTFOUND;
     }

@@ -45,7 +45,7 @@ static struct chrondb *share(struct cdb_repo *repo)
 {
     struct chrondb *fresh = calloc(1, sizeof(*fresh));
     if (fresh == NULL) {
-        cdb_error_memory();
+        cdb_error_set_memory();
         return NULL;
     }
     pthread_mutex_lock(&registry_mutex);

@@ -114,11 +114,13 @@ static int follow_steps(chrondb *db, const char *steps, const char *text, struct
     int result = 0;
     while (result == 0 && *steps != '\0') {
         char kind = *steps++;
-        char *end;
+        unsigned long count = 1;
         errno = 0;
-        unsigned long count = *steps >= '0' && *steps <= '9' ? strtoul(steps, &end, 10) : 1;
-        if (*steps >= '0' && *steps <= '9')
+        if (*steps >= '0' && *steps <= '9') {
+            char *end;
+            count = strtoul(steps, &end, 10);
             steps = end;
+        }
         if ((kind != '~' && kind != '^') || errno != 0 || count > STEPS_MAX) {
             result = no_such(text, "only ~N and ^N may follow the name");
             break;

@@ -87,7 +87,7 @@ static int find(chrondb_snapshot *snapshot, const char *key_text, struct cdb_loo
     if (result == 0)
         result = cdb_docs_find(snapshot->db->repo->objects, &snapshot->root, &key, NULL, lookup);
     if (result == 0 && !lookup->found) {
-        cdb_error(CHRONDB_NOTFOUND, "not_found", "not found");
+        cdb_error_set(CHRONDB_NOTFOUND, "not_found", "not found");
         result = CHRONDB_NOTFOUND;
     }
     return result;

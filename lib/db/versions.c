@@ -109,7 +109,7 @@ static int examine(struct finder *finder, const struct visit *visit, struct cdb_
         return 0;
     count = commit.parent_count;
     parents = malloc(count * sizeof(*parents));
-    lookups = calloc(count, sizeof(*lookups));
+    lookups = calloc(count, sizeof(struct cdb_lookup *));
     if (parents == NULL || lookups == NULL) {
         result = cdb_error_memory();
         goto out;

@@ -37,7 +37,7 @@ static enum cdb_lex_kind fail(struct cdb_lexer *lexer, const char *where, const 
         line++;
     }
     column = (size_t)(where - line_start) + 1;
-    cdb_error(CHRONDB_EINVALID, "invalid_json", "not valid JSON at line %zu, column %zu: %s", line, column, detail);
+    cdb_error_set(CHRONDB_EINVALID, "invalid_json", "not valid JSON at line %zu, column %zu: %s", line, column, detail);
     cdb_error_set_position(line, column);
     return CDB_LEX_ERROR;
 }
@@ -486,8 +486,8 @@ static enum cdb_lex_kind next_after_value(struct cdb_lexer *lexer)
 bool cdb_lexer_init(struct cdb_lexer *lexer, const char *text, size_t len)
 {
     if (len > CHRONDB_MAX_DOCUMENT) {
-        cdb_error(CHRONDB_EINVALID, "invalid_json", "too large: %zu bytes, a document has at most %zu", len,
-                  CHRONDB_MAX_DOCUMENT);
+        cdb_error_set(CHRONDB_EINVALID, "invalid_json", "too large: %zu bytes, a document has at most %zu", len,
+                      CHRONDB_MAX_DOCUMENT);
         return false;
     }
     lexer->text = len > 0 ? text : "";

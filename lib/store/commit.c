@@ -102,8 +102,8 @@ static void split_message(struct cdb_commit *out, int64_t committer_seconds)
     trim_end(out->message, &len);
     out->message_len = len;
     const char *block = out->message;
-    for (const char *p = out->message + len; p > out->message + 1; p--) {
-        if (p[-1] == '\n' && p[-2] == '\n') {
+    for (const char *p = out->message + len; p > out->message; p--) {
+        if (p[-1] == '\n' && (p - 1 == out->message || p[-2] == '\n')) {
             block = p;
             break;
         }
@@ -127,7 +127,7 @@ int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len)
 {
     const char *at = content, *end = content + len;
     struct line line = {NULL, 0};
-    const char *committer;
+    const char *committer = NULL;
     size_t committer_len;
     int64_t ignored, seconds = 0;
     memset(out, 0, sizeof(*out));
@@ -142,14 +142,13 @@ int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len)
             out->parents = line.text;
         more = next_line(&at, end, &line);
     }
-    if (!more || !starts_with(&line, "author "))
-        return damaged("no author");
-    parse_person((struct line){line.text + 7, line.len - 7}, &out->author, &out->author_len, &ignored);
-    if (!next_line(&at, end, &line) || !starts_with(&line, "committer "))
-        return damaged("no committer");
-    parse_person((struct line){line.text + 10, line.len - 10}, &committer, &committer_len, &seconds);
-    while (next_line(&at, end, &line) && line.len > 0)
-        ; /* encoding, gpgsig ... up to the blank line */
+    /* Git reads a commit that does not say who made it, so we do; up to the blank line: encoding, gpgsig ... */
+    for (; more && line.len > 0; more = next_line(&at, end, &line)) {
+        if (out->author == NULL && starts_with(&line, "author "))
+            parse_person((struct line){line.text + 7, line.len - 7}, &out->author, &out->author_len, &ignored);
+        else if (committer == NULL && starts_with(&line, "committer "))
+            parse_person((struct line){line.text + 10, line.len - 10}, &committer, &committer_len, &seconds);
+    }
     out->message = at;
     out->message_len = (size_t)(end - at);
     out->time = (chrondb_time){seconds, 0};
@@ -189,10 +188,10 @@ static void unescape(struct cdb_buf *out, const char *text, size_t len)
 
 bool cdb_commit_meta(const struct cdb_commit *commit, size_t *at, struct cdb_buf *out)
 {
-    const char *p = commit->trailers + *at, *end = commit->trailers + commit->trailers_len;
     struct line line;
     if (commit->trailers == NULL)
         return false;
+    const char *p = commit->trailers + *at, *end = commit->trailers + commit->trailers_len;
     while (next_line(&p, end, &line)) {
         *at = (size_t)(p - commit->trailers);
         if (starts_with(&line, META_TRAILER)) {
@@ -226,13 +225,17 @@ int64_t cdb_commit_git_time(chrondb_time time)
 
 static void add_meta(struct cdb_buf *out, const char *meta)
 {
-    const char *equals = strchr(meta, '=');
-    size_t key_len = equals != NULL ? (size_t)(equals - meta) : strlen(meta);
+    size_t len = strlen(meta), key_len = strcspn(meta, "=");
     cdb_buf_adds(out, META_TRAILER);
     cdb_commit_escape(out, meta, key_len, true);
     cdb_buf_addc(out, '=');
-    if (equals != NULL)
-        cdb_commit_escape(out, equals + 1, strlen(equals + 1), false);
+    if (key_len < len)
+        cdb_commit_escape(out, meta + key_len + 1, len - key_len - 1, false);
+    /* White space at the end of a line does not survive git's own clean-up of messages. */
+    if (out->len > 0 && out->ptr[out->len - 1] == ' ') {
+        out->len--;
+        cdb_buf_adds(out, "%20");
+    }
     cdb_buf_addc(out, '\n');
 }
 

@@ -22,7 +22,7 @@ struct cdb_commit {
     struct cdb_oid tree;
     const char *parents; /* their lines, for cdb_commit_parent */
     size_t parent_count; /* any number: what is pushed may be an octopus */
-    const char *author;  /* "NAME <MAIL>" */
+    const char *author;  /* "NAME <MAIL>"; NULL if it has none */
     size_t author_len;
     chrondb_time time;   /* its own: from a trailer that is believed, else the committer's second */
     bool ours;           /* the trailer was believed */

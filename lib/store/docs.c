@@ -95,7 +95,7 @@ static char *raw_copy(const char *text, size_t len)
 {
     char *copy = strndup(text != NULL ? text : "", text != NULL ? len : 0);
     if (copy == NULL)
-        cdb_error_memory();
+        cdb_error_set_memory();
     return copy;
 }
 
@@ -260,10 +260,13 @@ struct differ {
     bool untabled;
 };
 
+/* At least one of the two is there. */
 static int add_change(struct differ *differ, const struct cdb_item *from, const struct cdb_item *to)
 {
     struct cdb_changes *out = differ->out;
     const struct cdb_item *named = from != NULL ? from : to;
+    if (named == NULL)
+        return 0;
     if (cdb_array_grow(&out->changes, &out->room, out->count, sizeof(*out->changes)) != 0)
         return CHRONDB_ESYSTEM;
     cdb_buf_clear(&differ->key);
@@ -367,6 +370,8 @@ static int diff_table(struct differ *differ, const struct cdb_table *from, const
     static const struct cdb_oid none;
     static const struct cdb_fan_hash start;
     const struct cdb_table *named = from != NULL ? from : to;
+    if (named == NULL)
+        return 0;
     differ->table = named->name;
     differ->table_len = named->name_len;
     differ->untabled = named->untabled;

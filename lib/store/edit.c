@@ -328,7 +328,7 @@ static int update_list(struct editor *editor, enum cdb_fan_kind kind, const stru
     for (size_t i = 0; result == 0 && i < count; i++) {
         const struct cdb_tree_entry *present = cdb_fan_entry(fan, list[i].name, kind == CDB_FAN_ROOT);
         bool gone = cdb_oid_is_zero(&list[i].oid);
-        if (present != NULL) {
+        if (present != NULL && entries.list != NULL) {
             struct cdb_tree_entry *entry = &entries.list[present - fan->entries];
             entry->oid = list[i].oid;
             entry->mode = gone ? 0 : item_mode(kind); /* mode 0 marks what goes */

@@ -229,7 +229,7 @@ void cdb_half_release(struct cdb_half *half)
 
 int cdb_half_find(const struct cdb_half *half, const struct cdb_oid *oid, int *type, struct cdb_buf *out)
 {
-    struct cdb_record record;
+    struct cdb_record record = {.objects = NULL};
     struct cdb_record_object object;
     for (uint64_t offset = 0; cdb_half_record(half, &offset, &record);) {
         const unsigned char *cursor = record.objects;

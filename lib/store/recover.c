@@ -60,7 +60,7 @@ static char *ref_of(const struct cdb_record *record)
 {
     char *ref = strndup(record->ref, record->ref_len);
     if (ref == NULL)
-        cdb_error_memory();
+        cdb_error_set_memory();
     return ref;
 }
 
@@ -69,7 +69,7 @@ static char *lock_of(const char *ref)
     char *lock;
     if (asprintf(&lock, "%s.lock", ref) >= 0)
         return lock;
-    cdb_error_memory();
+    cdb_error_set_memory();
     return NULL;
 }
 

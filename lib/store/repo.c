@@ -216,7 +216,7 @@ static struct cdb_repo *repo_new(void)
 {
     struct cdb_repo *repo = calloc(1, sizeof(*repo));
     if (repo == NULL) {
-        cdb_error_memory();
+        cdb_error_set_memory();
         return NULL;
     }
     repo->dir = -1;

@@ -25,7 +25,7 @@ static void *take(struct cdb_arena *arena, size_t size, size_t alignment)
         room = room < size ? size : room;
         struct cdb_arena_chunk *chunk = size > SIZE_MAX / 2 ? NULL : malloc(sizeof(*chunk) + room);
         if (chunk == NULL) {
-            cdb_error_memory();
+            cdb_error_set_memory();
             return NULL;
         }
         chunk->next = arena->chunks;

@@ -89,16 +89,15 @@ static const char *remember(char *to, size_t size, const char *from)
 }
 
 /* The message is built aside by the callers, since it may quote the message before. */
-static int set(int code, const char *name, const char *message)
+static void set(int code, const char *name, const char *message)
 {
     cdb_error_clear();
     last.error.code = code;
     last.error.name = name;
     remember(last.message, sizeof(last.message), message[0] != '\0' ? message : name);
-    return code;
 }
 
-int cdb_error(int code, const char *name, const char *format, ...)
+void cdb_error_set(int code, const char *name, const char *format, ...)
 {
     char message[MESSAGE_SIZE];
     va_list args;
@@ -106,7 +105,7 @@ int cdb_error(int code, const char *name, const char *format, ...)
     va_start(args, format);
     format_safely(message, sizeof(message), format, args);
     va_end(args);
-    return set(code, name, message);
+    set(code, name, message);
 }
 
 static const char *errno_name(int number)
@@ -139,7 +138,7 @@ static void prefix(const char *context)
     remember(last.message, sizeof(last.message), message);
 }
 
-int cdb_error_errno(const char *path, const char *format, ...)
+void cdb_error_set_errno(const char *path, const char *format, ...)
 {
     int number = errno != 0 ? errno : EIO;
     char subject[CONTEXT_SIZE];
@@ -152,12 +151,11 @@ int cdb_error_errno(const char *path, const char *format, ...)
     set(CHRONDB_ESYSTEM, errno_name(number), strerror_r(number, buffer, sizeof(buffer)));
     prefix(subject);
     cdb_error_set_path(path);
-    return CHRONDB_ESYSTEM;
 }
 
-int cdb_error_memory(void)
+void cdb_error_set_memory(void)
 {
-    return set(CHRONDB_ESYSTEM, "out_of_memory", "out of memory");
+    set(CHRONDB_ESYSTEM, "out_of_memory", "out of memory");
 }
 
 void cdb_error_context(const char *format, ...)

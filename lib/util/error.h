@@ -11,13 +11,17 @@
 #include "chrondb.h"
 
 /* Set code, stable name and message; clears key, path, current and position. Returns `code`, so that
- * `return cdb_error(...)` is the idiom. */
-int cdb_error(int code, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+ * `return cdb_error(...)` is the idiom. (Macros, so that compilers and analysers see which code comes back.) */
+#define cdb_error(code, ...) (cdb_error_set((code), __VA_ARGS__), (code))
+void cdb_error_set(int code, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* "SUBJECT: strerror" with the right code and name for errno: ENOSPC/EDQUOT "no_space", EACCES/EPERM/EROFS
  * "permission_denied", ENOMEM "out_of_memory", else "io_error"; all CHRONDB_ESYSTEM. `path` is remembered, may be
  * NULL. Reads errno first. */
-int cdb_error_errno(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int cdb_error_memory(void);
+#define cdb_error_errno(...) (cdb_error_set_errno(__VA_ARGS__), CHRONDB_ESYSTEM)
+void cdb_error_set_errno(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "out of memory" */
+#define cdb_error_memory() (cdb_error_set_memory(), CHRONDB_ESYSTEM)
+void cdb_error_set_memory(void);
 /* Prefix the message: "CONTEXT: MESSAGE". */
 void cdb_error_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prefix "CONTEXT 'key': " with the key quoted safely, and remember the key. */

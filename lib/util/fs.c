@@ -34,7 +34,7 @@ int cdb_fs_read(int dir, const char *path, size_t max, struct cdb_buf *out)
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? 1 : cdb_error_errno(path, "cannot open '%s'", path);
     if (fstat(fd, &st) != 0) {
-        cdb_error_errno(path, "cannot examine '%s'", path);
+        cdb_error_set_errno(path, "cannot examine '%s'", path);
         goto out;
     }
     if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > max) {
@@ -43,12 +43,12 @@ int cdb_fs_read(int dir, const char *path, size_t max, struct cdb_buf *out)
         goto out;
     }
     if (!cdb_buf_reserve(out, (size_t)st.st_size)) {
-        cdb_error_memory();
+        cdb_error_set_memory();
         goto out;
     }
     ssize_t n = read_up_to(fd, out->ptr + out->len, (size_t)st.st_size);
     if (n < 0) {
-        cdb_error_errno(path, "cannot read '%s'", path);
+        cdb_error_set_errno(path, "cannot read '%s'", path);
         goto out;
     }
     out->len += (size_t)n;
@@ -123,9 +123,9 @@ int cdb_fs_write_file(int dir, const char *path, const void *data, size_t len, b
         return cdb_error_errno(path, "cannot create '%s'", path);
     bool good = cdb_fs_write_full(fd, data, len) == 0 && (!sync || fsync(fd) == 0);
     if (!good)
-        cdb_error_errno(path, "cannot write '%s'", path);
+        cdb_error_set_errno(path, "cannot write '%s'", path);
     if (close(fd) != 0 && good) {
-        cdb_error_errno(path, "cannot write '%s'", path);
+        cdb_error_set_errno(path, "cannot write '%s'", path);
         good = false;
     }
     return good ? 0 : CHRONDB_ESYSTEM;

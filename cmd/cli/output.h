@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a command answers: records of named members, in one of four formats. Commands do not know which.
+ *
+ *     cli_output_kind(out, CLI_MANY, "value");
+ *     cli_output_begin(out);
+ *     cli_output_string(out, "key", key);
+ *     cli_output_json(out, "value", document, size);
+ *     result = cli_output_end(out);
+ *
+ * Nothing is printed before the first record is complete; memory is bounded by the largest record. A failed write is
+ * remembered, and told by _end (so that loops end) and by _finish.
+ */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chrondb.h"
+#include "cli/errors.h"
+
+enum cli_format { CLI_NDJSON, CLI_JSON, CLI_TEXT, CLI_RAW };
+enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
+
+/* One record, or any number: the difference between an object and an array, or a list of names and a table. */
+enum cli_kind { CLI_ONE, CLI_MANY };
+
+struct cli_output;
+
+/* `explicit_format`: the user asked for it; else a terminal gets indented records. NULL without memory. */
+struct cli_output *cli_output_new(enum cli_format format, bool explicit_format, enum cli_color color,
+                                  struct cli_error *error);
+void cli_output_free(struct cli_output *out);
+
+/* Before the first record: how many there may be, and the member that the raw format prints. */
+void cli_output_kind(struct cli_output *out, enum cli_kind kind, const char *raw_member);
+/* Page the output if it goes to a terminal. */
+void cli_output_page(struct cli_output *out);
+
+void cli_output_begin(struct cli_output *out);
+int cli_output_end(struct cli_output *out);
+
+/* Members of the record. A NULL string, commit or document is null. Documents are valid JSON. */
+void cli_output_string(struct cli_output *out, const char *name, const char *value);
+void cli_output_commit(struct cli_output *out, const char *name, const char *hex);
+void cli_output_json(struct cli_output *out, const char *name, const char *document, size_t size);
+void cli_output_number(struct cli_output *out, const char *name, uint64_t value);
+void cli_output_bool(struct cli_output *out, const char *name, bool value);
+void cli_output_null(struct cli_output *out, const char *name);
+void cli_output_time(struct cli_output *out, const char *name, chrondb_time value);
+/* A member that is an array (of objects; name them NULL) or an object; close each. */
+void cli_output_open_array(struct cli_output *out, const char *name);
+void cli_output_open_object(struct cli_output *out, const char *name);
+void cli_output_close(struct cli_output *out);
+
+/* Instead of records: a document as it was put, and a newline if it lacks one. On a terminal, for people. */
+int cli_output_document(struct cli_output *out, const char *document, size_t size);
+/* Instead of records: text of our own, such as a usage. */
+int cli_output_text(struct cli_output *out, const char *text, size_t size);
+
+/* Write what is left, and wait for the pager. `complete`: the command has said all it had to (an array may be closed).
+ * Returns 0, or CHRONDB_ESYSTEM with the error set if anything could not be written. */
+int cli_output_finish(struct cli_output *out, bool complete);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside of the output: what a format sees, and what it writes to.
+ */
+#ifndef CLI_OUTPUT_FORMAT_H
+#define CLI_OUTPUT_FORMAT_H
+
+#include "cli/output.h"
+#include "cli/text.h"
+
+enum cli_value {
+    CLI_VALUE_STRING,  /* text to be quoted */
+    CLI_VALUE_COMMIT,  /* hexadecimal digits */
+    CLI_VALUE_JSON,    /* a document */
+    CLI_VALUE_LITERAL, /* a number, true, false: as it is */
+    CLI_VALUE_NULL
+};
+
+struct cli_output_format {
+    void (*begin)(struct cli_output *out);
+    void (*member)(struct cli_output *out, const char *name, enum cli_value type, const char *value, size_t size);
+    void (*open)(struct cli_output *out, const char *name, char bracket);
+    void (*close)(struct cli_output *out, char bracket);
+    void (*end)(struct cli_output *out);
+    void (*finish)(struct cli_output *out, bool complete);
+};
+
+extern const struct cli_output_format cli_output_as_json, cli_output_as_text, cli_output_as_raw;
+
+enum {
+    CLI_OUTPUT_DEPTH = 4,     /* brackets open at a time */
+    CLI_OUTPUT_COLUMNS = 16,  /* members that get a column of their own */
+    CLI_OUTPUT_BUFFER = 65536 /* bytes per write */
+};
+
+/* A column of the text format, and what the record being built has there. Names are literals of the commands. */
+struct cli_column {
+    const char *name;
+    size_t width;
+    size_t start, size; /* in out->line */
+};
+
+struct cli_output {
+    const struct cli_output_format *format;
+    struct cli_error *error;
+    enum cli_kind kind;
+    const char *raw_member;
+    bool array;    /* the records are elements of one JSON array */
+    bool terminal; /* people read it, now or through the pager */
+    bool pretty, color, paged;
+    int pager; /* its process id, or 0 */
+
+    uint64_t records;     /* complete ones */
+    struct cli_text line; /* the record being built */
+    chrondb_buffer layout;
+    char brackets[CLI_OUTPUT_DEPTH];
+    int depth;
+    bool first_member;
+
+    struct cli_column columns[CLI_OUTPUT_COLUMNS]; /* text: */
+    size_t column_count;
+    size_t column;         /* of the member being written */
+    struct cli_text cells; /* rows that wait until the widths are known */
+    bool widths_known;
+
+    struct cli_text pending; /* bytes that wait for write(2) */
+    bool write_failed;
+};
+
+/* Bytes for standard output. */
+void cli_output_write(struct cli_output *out, const char *data, size_t size);
+/* How JSON is to be laid out for who reads it: CHRONDB_JSON_*, 0 for programs. */
+unsigned cli_output_layout(const struct cli_output *out);
+/* A document without insignificant white space; safe for terminals if the output goes to one. Borrowed from
+ * out->layout. */
+const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size);
+
+#endif

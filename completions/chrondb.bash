@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+# bash completion for chrondb. What there is to complete is asked from chrondb itself.
+
+# The words up to the cursor as the shell will see them: bash hands "user:1" out as three words, because of
+# COMP_WORDBREAKS, but the line still shows that nothing stands between them.
+_chrondb_join_words() {
+    local rest=$COMP_LINE piece i
+    words=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        piece=${COMP_WORDS[i]}
+        if ((i > 0)) && [[ -n $rest && $rest != [[:space:]]* ]]; then
+            words[${#words[@]} - 1]+=$piece
+        else
+            words+=("$piece")
+        fi
+        rest=${rest#"${rest%%[![:space:]]*}"}
+        rest=${rest#"$piece"}
+    done
+}
+
+# Offer the lines of standard input that start with the current word; what stands behind a tab is a description.
+# "$1": what to put before each line.
+_chrondb_offer() {
+    local line
+    while IFS= read -r line; do
+        [[ -n $line && $1$line == "$cur"* ]] || continue
+        line=$1${line%%$'\t'*}
+        if [[ $line != -* ]]; then
+            line=$(printf '%q' "$line")
+        fi
+        COMPREPLY+=("$line")
+    done
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+}
+
+_chrondb_ask() {
+    "$program" "${globals[@]}" "$@" 2>/dev/null </dev/null
+}
+
+_chrondb_offer_kind() { # KIND PREFIX
+    local typed=${cur#"$2"}
+    case $1 in
+    keys) _chrondb_offer "$2" < <(_chrondb_ask list --keys --format raw --limit 200 -- "$typed") ;;
+    tables) _chrondb_offer "$2" < <(_chrondb_ask tables --format raw) ;;
+    commands) _chrondb_offer "$2" < <(_chrondb_ask --list-commands) ;;
+    files)
+        compopt -o filenames 2>/dev/null
+        _chrondb_offer "$2" < <(compgen -f -- "$typed")
+        ;;
+    directories)
+        compopt -o filenames 2>/dev/null
+        _chrondb_offer "$2" < <(compgen -d -- "$typed")
+        ;;
+    esac
+}
+
+# The option that the current word is an argument of, if there is one: "--table X" or "--table=X".
+_chrondb_offer_argument() { # OPTION PREFIX
+    case $1 in
+    --table) _chrondb_offer_kind tables "$2" ;;
+    --after) _chrondb_offer_kind keys "$2" ;;
+    -C | --db) _chrondb_offer_kind directories "$2" ;;
+    *) return 1 ;;
+    esac
+}
+
+_chrondb() {
+    local words cur prev program command='' i
+    local -a globals=()
+    COMPREPLY=()
+    _chrondb_join_words
+    cur=${words[${#words[@]} - 1]}
+    prev=${words[${#words[@]} - 2]}
+    program=${words[0]/#\~/$HOME}
+
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        case ${words[i]} in
+        -C | --db | -b | --branch)
+            globals+=("${words[i]}" "${words[i + 1]/#\~/$HOME}")
+            ((i++))
+            ;;
+        --db=* | --branch=*) globals+=("${words[i]}") ;;
+        --format | --lock-timeout) ((i++)) ;;
+        -*) ;;
+        *) [[ -n $command ]] || command=${words[i]} ;;
+        esac
+    done
+
+    if [[ $cur == --*=* ]] && _chrondb_offer_argument "${cur%%=*}" "${cur%%=*}="; then
+        :
+    elif _chrondb_offer_argument "$prev" ""; then
+        :
+    elif [[ $cur == -* ]]; then
+        _chrondb_offer "" < <(_chrondb_ask ${command:+"$command"} --list-options)
+    elif [[ -z $command ]]; then
+        _chrondb_offer_kind commands ""
+    elif [[ $cur == @* ]]; then
+        _chrondb_offer_kind files @
+    else
+        _chrondb_offer_kind "$(_chrondb_ask "$command" --list-arguments)" ""
+    fi
+
+    # Readline replaces only what stands behind the last break.
+    local breaks=${COMP_WORDBREAKS//[!:=@]/}
+    if [[ -n $breaks && $cur == *[$breaks]* ]]; then
+        local trim=${cur%"${cur##*["$breaks"]}"}
+        for i in "${!COMPREPLY[@]}"; do
+            COMPREPLY[i]=${COMPREPLY[i]#"$trim"}
+        done
+    fi
+}
+
+complete -F _chrondb chrondb

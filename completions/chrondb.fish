@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+# fish completion for chrondb. What there is to complete is asked from chrondb itself.
+
+function __chrondb_ask
+    command $__chrondb_program $__chrondb_globals $argv 2>/dev/null </dev/null
+end
+
+function __chrondb_offer_kind --argument-names kind prefix typed
+    switch $kind
+        case keys
+            printf "$prefix%s\n" (__chrondb_ask list --keys --format raw --limit 200 -- "$typed")
+        case tables
+            printf "$prefix%s\n" (__chrondb_ask tables --format raw)
+        case commands
+            __chrondb_ask --list-commands
+        case files
+            printf "$prefix%s\n" (__fish_complete_path "$typed")
+        case directories
+            printf "$prefix%s\n" (__fish_complete_directories "$typed" "")
+    end
+end
+
+function __chrondb_offer_argument --argument-names option prefix typed
+    switch $option
+        case --table
+            __chrondb_offer_kind tables "$prefix" "$typed"
+        case --after
+            __chrondb_offer_kind keys "$prefix" "$typed"
+        case -C --db
+            __chrondb_offer_kind directories "$prefix" "$typed"
+        case '*'
+            return 1
+    end
+end
+
+function __chrondb_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l name
+    set -l i 2
+    set -g __chrondb_program $words[1]
+    set -g __chrondb_globals
+    while test $i -le (count $words)
+        switch $words[$i]
+            case -C --db -b --branch
+                set -a __chrondb_globals $words[$i] $words[(math $i + 1)]
+                set i (math $i + 1)
+            case '--db=*' '--branch=*'
+                set -a __chrondb_globals $words[$i]
+            case --format --lock-timeout
+                set i (math $i + 1)
+            case '-*'
+            case '*'
+                set -q name[1]; or set name $words[$i]
+        end
+        set i (math $i + 1)
+    end
+
+    set -l parts (string match -r -- '^(--[a-z-]+)=(.*)$' "$current")
+    if set -q parts[2]; and __chrondb_offer_argument $parts[2] "$parts[2]=" "$parts[3]"
+        return
+    end
+    if __chrondb_offer_argument "$words[-1]" "" "$current"
+        return
+    end
+    switch "$current"
+        case '-*'
+            __chrondb_ask $name --list-options
+        case '@*'
+            __chrondb_offer_kind files @ (string sub -s 2 -- "$current")
+        case '*'
+            if set -q name[1]
+                __chrondb_offer_kind "$(__chrondb_ask $name --list-arguments)" "" "$current"
+            else
+                __chrondb_offer_kind commands "" "$current"
+            end
+    end
+end
+
+complete -c chrondb -f -a '(__chrondb_complete)'

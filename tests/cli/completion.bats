@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The completions ask the program, so what matters is that they ask and understand.
+
+load helper
+
+completions=$BATS_TEST_DIRNAME/../../completions
+
+fill() {
+    "$CHRONDB" batch "$@" >/dev/null <<'END'
+{"op":"put","key":"user:1","value":1}
+{"op":"put","key":"user:2","value":1}
+{"op":"put","key":"city:paris","value":1}
+{"op":"put","key":"two words","value":1}
+END
+}
+
+# What bash offers at the end of the line; words are split as readline splits them.
+complete_bash() {
+    COMP_WORDBREAKS=$' \t\n"'\''><=;|&(:@'
+    COMP_LINE=$1
+    COMP_POINT=${#1}
+    mapfile -t COMP_WORDS < <(grep -oE '[:=@]+|[^][:space:]:=@[]+' <<<"$1")
+    [[ $1 != *' ' ]] || COMP_WORDS+=('')
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    COMP_WORDS[0]=$CHRONDB
+    COMP_LINE=$CHRONDB${1#chrondb}
+    COMPREPLY=()
+    # shellcheck disable=SC1091
+    source "$completions/chrondb.bash"
+    _chrondb || true
+    printf '%s\n' "${COMPREPLY[@]}"
+}
+
+@test "bash: commands" {
+    same commands "$("$CHRONDB" --list-commands | cut -f1)" "$(complete_bash 'chrondb ')"
+    same commands $'history\nhelp' "$(complete_bash 'chrondb h')"
+    same commands $'history\nhelp' "$(complete_bash 'chrondb help h')"
+}
+
+@test "bash: options" {
+    same options "$("$CHRONDB" log --list-options | cut -f1)" "$(complete_bash 'chrondb log -')"
+    same options '--reverse' "$(complete_bash 'chrondb log --rev')"
+    same formats $'ndjson\njson\ntext\nraw' "$(complete_bash 'chrondb list --format=')"
+    same formats 'raw' "$(complete_bash 'chrondb list --format=r')"
+}
+
+@test "bash: keys, with their colons" {
+    fill
+    same keys $'city:paris\ntwo\\ words\nuser:1\nuser:2' "$(complete_bash 'chrondb get ')"
+    same keys $'user:1\nuser:2' "$(complete_bash 'chrondb get us')"
+    same keys $'1\n2' "$(complete_bash 'chrondb get user:')"
+    same keys '2' "$(complete_bash 'chrondb delete user:1 user:2')"
+    same keys 'paris' "$(complete_bash 'chrondb at now city:')"
+}
+
+@test "bash: tables, and the database that the line names" {
+    fill --db there
+    same tables $'city\nuser' "$(complete_bash 'chrondb --db there list --table ' | grep .)"
+    same tables 'user' "$(complete_bash 'chrondb list --db there --table=u')"
+    same keys 'user:1 user:2' "$(complete_bash 'chrondb -C there --db . get us' | paste -sd' ')"
+    same nothing '' "$(complete_bash 'chrondb get us')"
+    [ ! -e .chrondb ]
+}
+
+@test "bash: files and directories" {
+    fill
+    mkdir data
+    touch data.json
+    same directories 'data' "$(complete_bash 'chrondb init d')"
+    same files $'data\ndata.json' "$(complete_bash 'chrondb put user:1 @d' | sort)"
+}
+
+@test "fish" {
+    command -v fish >/dev/null || skip 'no fish'
+    fill
+    mkdir bin
+    ln -s "$CHRONDB" bin/chrondb
+    PATH=$PWD/bin:$PATH
+    complete_fish() {
+        fish --no-config -c "source $completions/chrondb.fish; complete -C 'chrondb $1'"
+    }
+    same commands "$("$CHRONDB" --list-commands | sort)" "$(complete_fish '' | sort)"
+    same keys $'user:1\nuser:2' "$(complete_fish 'get user:' | sort)"
+    same option '--reverse' "$(complete_fish 'log --rev' | cut -f1)"
+    same tables 'user' "$(complete_fish 'list --table u')"
+    same tables '--table=user' "$(complete_fish 'list --table=u')"
+}
+
+@test "zsh" {
+    command -v zsh >/dev/null || skip 'no zsh'
+    zsh -n "$completions/_chrondb"
+    fill
+    # zsh completes only on a terminal; so there is one.
+    complete_zsh() {
+        zsh -f "$BATS_TEST_DIRNAME/complete.zsh" "$completions" "$CHRONDB" "$1"
+    }
+    same keys $'user:1\nuser:2' "$(complete_zsh 'get us')"
+    same command 'history' "$(complete_zsh 'hist')"
+    same option '--reverse' "$(complete_zsh 'log --rev')"
+    same tables 'user' "$(complete_zsh 'list --table u')"
+}
