@@ -16,11 +16,11 @@ static enum cdb_fan_kind document_kind(bool untabled)
 
 /* ---- one document ------------------------------------------------------------------------------ */
 
-/* Where earlier lookups of the same key met this tree: index + 1, or 0. */
-static size_t met_before(const struct cdb_lookup *before, const struct cdb_oid *tree)
+/* Where the earlier lookup met this tree at this step: index + 1, or 0. */
+static size_t met_before(const struct cdb_lookup *before, const struct cdb_oid *tree, unsigned char step)
 {
     for (size_t i = 0; before != NULL && before->plain && i < before->count; i++)
-        if (cdb_oid_equal(&before->trees[i], tree))
+        if (before->steps[i] == step && cdb_oid_equal(&before->trees[i], tree))
             return i + 1;
     return 0;
 }
@@ -32,23 +32,27 @@ struct descent {
 };
 
 /* 1: the rest is as in the earlier lookup. */
-static int step_to(struct descent *descent, const struct cdb_oid *tree)
+static int step_to(struct descent *descent, const struct cdb_oid *tree, enum cdb_fan_kind kind, unsigned depth)
 {
     struct cdb_lookup *out = descent->out;
-    size_t same = met_before(descent->before, tree);
+    unsigned char step = (unsigned char)(kind == CDB_FAN_ROOT ? depth : CDB_FAN_DEPTH + 1 + depth);
+    size_t same = met_before(descent->before, tree, step);
     if (same != 0 && out->plain) {
         const struct cdb_lookup *before = descent->before;
         size_t rest = before->count - (same - 1);
-        if (out->count + rest <= sizeof(out->trees) / sizeof(out->trees[0])) {
+        if (out->count + rest <= CDB_LOOKUP_MAX) {
             memcpy(&out->trees[out->count], &before->trees[same - 1], rest * sizeof(out->trees[0]));
+            memcpy(&out->steps[out->count], &before->steps[same - 1], rest * sizeof(out->steps[0]));
             out->count += rest;
             out->found = before->found;
             out->blob = before->blob;
             return 1;
         }
     }
-    if (out->count < sizeof(out->trees) / sizeof(out->trees[0]))
+    if (out->count < CDB_LOOKUP_MAX) {
+        out->steps[out->count] = step;
         out->trees[out->count++] = *tree;
+    }
     return 0;
 }
 
@@ -63,7 +67,7 @@ static int descend(struct descent *descent, const struct cdb_oid *tree, enum cdb
     *place_count = 0;
     for (unsigned depth = 0; depth <= CDB_FAN_DEPTH; depth++) {
         struct cdb_fan fan;
-        if (step_to(descent, &at) == 1)
+        if (step_to(descent, &at, kind, depth) == 1)
             return 1;
         int result = cdb_fan_load(&fan, descent->objects, &at, kind);
         if (result != 0) {

@@ -11,10 +11,13 @@
 
 /* ---- one document ---- */
 
+#define CDB_LOOKUP_MAX (2 * (CDB_FAN_DEPTH + 2))
+
 /* The trees that a lookup went through. The same key looked up below another root gives the same answer from where both
- * meet the same tree: those who follow a key through many commits save most of the reading. */
+ * meet the same tree at the same step: those who follow a key through many commits save most of the reading. */
 struct cdb_lookup {
-    struct cdb_oid trees[2 * (CDB_FAN_DEPTH + 2)];
+    struct cdb_oid trees[CDB_LOOKUP_MAX];
+    unsigned char steps[CDB_LOOKUP_MAX]; /* which step each was: digits used, and in the root or in a table */
     size_t count;
     bool plain; /* each item was on one level only, as chrondb writes it: `trees` may be compared */
     bool found;

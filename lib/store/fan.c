@@ -10,6 +10,8 @@
 #include "util/array.h"
 #include "util/error.h"
 
+#define REPEATS_MAX 1000 /* copies of one directory that somebody may have made without bad intent */
+
 struct cdb_fan_hash cdb_fan_hash(const char *name, size_t len)
 {
     struct cdb_fan_hash hash;
@@ -100,6 +102,30 @@ const struct cdb_tree_entry *cdb_fan_child(const struct cdb_fan *fan, unsigned d
 {
     char name[2] = {"0123456789abcdef"[digit & 15], '\0'};
     return fan->fans > 0 ? cdb_fan_entry(fan, name, true) : NULL;
+}
+
+void cdb_visits_init(struct cdb_visits *visits, struct cdb_objects *objects)
+{
+    cdb_times_init(&visits->seen, objects);
+    visits->repeats = 0;
+}
+
+void cdb_visits_release(struct cdb_visits *visits)
+{
+    cdb_times_release(&visits->seen);
+}
+
+int cdb_visits_add(struct cdb_visits *visits, const struct cdb_oid *oid)
+{
+    static const chrondb_time no_time;
+    char hex[CDB_OID_HEX + 1];
+    size_t before = visits->seen.count;
+    int result = cdb_times_add(&visits->seen, oid, no_time);
+    visits->repeats += visits->seen.count == before;
+    if (result != 0 || visits->repeats <= REPEATS_MAX)
+        return result;
+    cdb_oid_format(oid, hex);
+    return cdb_error(CHRONDB_EDAMAGED, "damaged", "tree %s is in too many places of one fan-out", hex);
 }
 
 /* ---- items ------------------------------------------------------------------------------------- */
@@ -216,14 +242,18 @@ int cdb_fan_collect(struct cdb_objects *objects, const struct cdb_oid *tree, enu
                     const struct cdb_fan_hash *hash_path, unsigned base_level, size_t limit, struct cdb_items *out)
 {
     struct walk walk = {NULL, 0, 0};
+    struct cdb_visits visits;
     struct cdb_buf raw = CDB_BUF_INIT;
     struct pending start = {.tree = *tree, .depth = depth};
     if (hash_path != NULL)
         start.path = *hash_path;
+    cdb_visits_init(&visits, objects);
     int result = push(&walk, &start);
     while (result == 0 && walk.count > 0 && (limit == 0 || out->count <= limit)) {
         struct pending at = walk.stack[--walk.count];
         struct cdb_fan fan;
+        if ((result = cdb_visits_add(&visits, &at.tree)) != 0)
+            break;
         result = cdb_fan_load(&fan, objects, &at.tree, kind);
         for (size_t i = 0; result == 0 && i < fan.count; i++) {
             enum cdb_entry_kind entry = cdb_fan_classify(&fan.entries[i], kind);
@@ -234,6 +264,7 @@ int cdb_fan_collect(struct cdb_objects *objects, const struct cdb_oid *tree, enu
         }
         cdb_fan_release(&fan);
     }
+    cdb_visits_release(&visits);
     cdb_buf_release(&raw);
     free(walk.stack);
     return result;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "store/objects.h"
+#include "store/timeline.h"
 #include "store/tree.h"
 #include "util/arena.h"
 
@@ -63,6 +64,18 @@ unsigned cdb_fan_entry_digit(const struct cdb_tree_entry *entry);
 const struct cdb_tree_entry *cdb_fan_entry(const struct cdb_fan *fan, const char *name, bool directory);
 /* The fan directory of a digit, or NULL. */
 const struct cdb_tree_entry *cdb_fan_child(const struct cdb_fan *fan, unsigned digit);
+
+/* The directories that a walk has met. In a fan-out each is met once: its items have the digits of one way only. Where
+ * 16 entries are one directory, level upon level, there are more ways than anybody can walk: that is told as damage. */
+struct cdb_visits {
+    struct cdb_times seen; /* as a set */
+    size_t repeats;
+};
+
+void cdb_visits_init(struct cdb_visits *visits, struct cdb_objects *objects);
+void cdb_visits_release(struct cdb_visits *visits);
+/* 0, or CHRONDB_EDAMAGED. */
+int cdb_visits_add(struct cdb_visits *visits, const struct cdb_oid *oid);
 
 /* ---- items below a directory ---- */
 
