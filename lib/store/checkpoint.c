@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/lock.h"
 #include "store/pack.h"
+#include "store/refs.h"
+#include "store/repack.h"
 #include "store/repo.h"
 #include "util/error.h"
 #include "util/fault.h"
@@ -33,6 +36,43 @@ static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
         result = cdb_pack_finish(pack);
     cdb_pack_free(pack);
     cdb_buf_release(&content);
+    return result;
+}
+
+/* fsync of a file of the repository and of the directories that lead to it. One that is gone needs none. */
+static int sync_file(int dir, const char *path)
+{
+    char *name = strdup(path);
+    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), result = name == NULL ? cdb_error_memory() : 0;
+    if (fd >= 0 && result == 0 && fsync(fd) != 0)
+        result = cdb_error_errno(path, "cannot sync '%s'", path);
+    if (fd >= 0)
+        close(fd);
+    for (char *slash = name != NULL ? strrchr(name, '/') : NULL; slash != NULL && result == 0;
+         slash = strrchr(name, '/')) {
+        *slash = '\0';
+        if (cdb_fs_exists(dir, name))
+            result = cdb_fs_sync_dir(dir, name);
+    }
+    free(name);
+    return result;
+}
+
+/* What the records say of branches must not be needed any more either. (Not syncfs: it would flush everything that
+ * writers have just written, and they would wait for it.) */
+static int sync_branches(struct cdb_repo *repo, const struct cdb_half *half)
+{
+    struct cdb_record record;
+    char last[CDB_JOURNAL_REF_MAX + 1] = "";
+    int result = sync_file(repo->dir, "packed-refs");
+    for (uint64_t offset = 0; result == 0 && cdb_half_record(half, &offset, &record);) {
+        if (record.ref_len == strlen(last) && memcmp(record.ref, last, record.ref_len) == 0)
+            continue;
+        memcpy(last, record.ref, record.ref_len);
+        last[record.ref_len] = '\0';
+        if (cdb_ref_name_valid(last))
+            result = sync_file(repo->dir, last);
+    }
     return result;
 }
 
@@ -84,9 +124,8 @@ static int checkpoint(struct cdb_repo *repo)
     if (frozen->generation != 0 && frozen->generation + 1 == halves[1].generation) {
         result = pack_half(repo, frozen);
         CDB_FAULT("checkpoint-packed");
-        /* The branches of these records too, and whatever else is not on disk yet. */
-        if (result == 0 && syncfs(repo->dir) != 0)
-            result = cdb_error_errno(repo->path, "cannot sync '%s'", repo->path);
+        if (result == 0)
+            result = sync_branches(repo, frozen);
         CDB_FAULT("checkpoint-synced");
         if (result == 0)
             result = mark(repo, frozen->generation);
@@ -108,6 +147,8 @@ int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
     if (result != 0)
         return result;
     result = checkpoint(repo);
+    if (result == 0)
+        result = cdb_repack(repo);
     cdb_lock_release(&lock);
     return result;
 }

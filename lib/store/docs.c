@@ -258,6 +258,7 @@ void cdb_changes_release(struct cdb_changes *changes)
 struct differ {
     struct cdb_objects *objects;
     struct cdb_changes *out;
+    struct cdb_visits roots, documents; /* pairs of directories; of one table */
     struct cdb_buf key;
     const char *table; /* of the documents compared */
     size_t table_len;
@@ -334,6 +335,14 @@ static int diff_collected(struct differ *differ, const struct cdb_oid *from, con
     return result;
 }
 
+static int visit_pair(struct cdb_visits *visits, const struct cdb_oid *from, const struct cdb_oid *to)
+{
+    struct cdb_oid pair = *from;
+    for (size_t i = 0; i < sizeof(pair.id); i++)
+        pair.id[i] ^= to->id[i];
+    return cdb_visits_add(visits, &pair);
+}
+
 static bool pure_fan(const struct cdb_fan *fan)
 {
     return fan->items == 0 && fan->fans > 0;
@@ -348,7 +357,9 @@ static int diff_documents(struct differ *differ, const struct cdb_oid *from, con
     enum cdb_fan_kind kind = document_kind(differ->untabled);
     if (cdb_oid_equal(from, to))
         return 0;
-    int result = cdb_fan_load(&a, differ->objects, from, kind);
+    int result = visit_pair(&differ->documents, from, to);
+    if (result == 0)
+        result = cdb_fan_load(&a, differ->objects, from, kind);
     if (result == 0)
         result = cdb_fan_load(&b, differ->objects, to, kind);
     if (result != 0)
@@ -379,9 +390,13 @@ static int diff_table(struct differ *differ, const struct cdb_table *from, const
     differ->table = named->name;
     differ->table_len = named->name_len;
     differ->untabled = named->untabled;
-    if ((from == NULL || from->tree_count == 1) && (to == NULL || to->tree_count == 1))
-        return diff_documents(differ, from != NULL ? &from->trees->oid : &none, to != NULL ? &to->trees->oid : &none, 0,
-                              &start);
+    if ((from == NULL || from->tree_count == 1) && (to == NULL || to->tree_count == 1)) {
+        cdb_visits_init(&differ->documents, differ->objects);
+        int status = diff_documents(differ, from != NULL ? &from->trees->oid : &none,
+                                    to != NULL ? &to->trees->oid : &none, 0, &start);
+        cdb_visits_release(&differ->documents);
+        return status;
+    }
     struct cdb_items a = {0}, b = {0};
     int result = from != NULL ? cdb_table_collect(differ->objects, from, &a) : 0;
     if (result == 0 && to != NULL)
@@ -424,15 +439,16 @@ static int diff_roots(struct differ *differ, const struct cdb_oid *from, const s
     struct cdb_items x = {0}, y = {0};
     if (cdb_oid_equal(from, to))
         return 0;
-    int result = cdb_fan_load(&a, differ->objects, from, CDB_FAN_ROOT);
+    int result = visit_pair(&differ->roots, from, to);
+    if (result == 0)
+        result = cdb_fan_load(&a, differ->objects, from, CDB_FAN_ROOT);
     if (result == 0)
         result = cdb_fan_load(&b, differ->objects, to, CDB_FAN_ROOT);
     if (result == 0 && pure_fan(&a) && pure_fan(&b) && depth < CDB_FAN_DEPTH) {
         for (unsigned digit = 0; result == 0 && digit < 16; digit++) {
             const struct cdb_tree_entry *p = cdb_fan_child(&a, digit), *q = cdb_fan_child(&b, digit);
             struct cdb_fan_hash below = *path;
-            unsigned shift = depth % 2 == 0 ? 4 : 0;
-            below.bytes[depth / 2] = (unsigned char)((below.bytes[depth / 2] & ~(15u << shift)) | digit << shift);
+            cdb_fan_set_digit(&below, depth, digit);
             result = diff_roots(differ, p != NULL ? &p->oid : &none, q != NULL ? &q->oid : &none, depth + 1, &below);
         }
     } else if (result == 0) {
@@ -462,7 +478,9 @@ int cdb_docs_diff(struct cdb_objects *objects, const struct cdb_oid *from, const
 {
     static const struct cdb_fan_hash start;
     struct differ differ = {.objects = objects, .out = out};
+    cdb_visits_init(&differ.roots, objects);
     int result = diff_roots(&differ, from, to, 0, &start);
+    cdb_visits_release(&differ.roots);
     if (out->count > 1)
         qsort(out->changes, out->count, sizeof(*out->changes), compare_changes);
     cdb_buf_release(&differ.key);

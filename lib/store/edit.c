@@ -27,6 +27,7 @@ struct editor {
 };
 
 static const struct cdb_oid nothing;
+static const struct cdb_fan_hash start; /* the way to the top: no digits */
 
 static struct change *changes_add(struct changes *changes)
 {
@@ -118,30 +119,61 @@ struct olds {
     size_t count;
 };
 
-static bool has_name(const struct entries *entries, const struct cdb_tree_entry *entry)
+static bool has_name(const struct entries *entries, size_t count, const struct cdb_tree_entry *entry)
 {
-    for (size_t i = 0; i < entries->count; i++)
+    for (size_t i = 0; i < count; i++)
         if (entries->list[i].name_len == entry->name_len &&
             memcmp(entries->list[i].name, entry->name, entry->name_len) == 0)
             return true;
     return false;
 }
 
-static int keep_foreign(const struct cdb_fan *fan, enum cdb_fan_kind kind, struct entries *entries)
+/* Is the entry no document's, no table's and no directory of the fan-out at this place? Items that are not on their own
+ * way are nobody's. */
+static bool is_foreign(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, unsigned depth,
+                       const struct cdb_fan_hash *path, struct cdb_buf *raw)
 {
+    bool untabled;
+    switch (cdb_fan_classify(entry, kind)) {
+    case CDB_ENTRY_FAN:
+        return depth >= CDB_FAN_DEPTH;
+    case CDB_ENTRY_FOREIGN:
+        return true;
+    default:
+        break;
+    }
+    if (depth == 0)
+        return false;
+    cdb_buf_clear(raw);
+    if (kind == CDB_FAN_ROOT)
+        (void)cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled);
+    else
+        (void)cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, raw);
+    return !cdb_fan_on_way(cdb_buf_str(raw), raw->len, path, depth);
+}
+
+/* What is foreign in a directory that is written anew. A name that is needed now gives way. */
+static int keep_foreign(const struct cdb_fan *fan, enum cdb_fan_kind kind, unsigned depth,
+                        const struct cdb_fan_hash *path, struct entries *entries)
+{
+    struct cdb_buf raw = CDB_BUF_INIT;
+    size_t taken = entries->count; /* no name is twice in `fan` */
     int result = 0;
     for (size_t i = 0; result == 0 && i < fan->count; i++) {
         const struct cdb_tree_entry *entry = &fan->entries[i];
-        if (cdb_fan_classify(entry, kind) == CDB_ENTRY_FOREIGN && !has_name(entries, entry))
+        if (is_foreign(entry, kind, depth, path, &raw) && !has_name(entries, taken, entry))
             result = entries_add(entries, entry->name, entry->name_len, entry->mode, &entry->oid);
+        if (raw.failed)
+            result = cdb_error_memory();
     }
+    cdb_buf_release(&raw);
     return result;
 }
 
 /* Write the directory of `list` (sorted by hash, all present) at `depth`, whatever the old ones look like. Recurses
  * once a digit. */
 static int build(struct editor *editor, enum cdb_fan_kind kind, const struct change *list, size_t count, unsigned depth,
-                 const struct olds *olds, struct cdb_oid *out)
+                 const struct cdb_fan_hash *path, const struct olds *olds, struct cdb_oid *out)
 {
     struct cdb_fan fans[OLDS_MAX];
     struct entries entries = {NULL, 0, 0};
@@ -154,6 +186,7 @@ static int build(struct editor *editor, enum cdb_fan_kind kind, const struct cha
         result = entries_add(&entries, list[i].name, strlen(list[i].name), item_mode(kind), &list[i].oid);
     for (unsigned digit = 0; result == 0 && depth < CDB_FAN_DEPTH && digit < 16; digit++) {
         struct olds below = {.count = 0};
+        struct cdb_fan_hash way = *path;
         struct cdb_oid child = nothing;
         size_t run = 0;
         for (size_t i = 0; i < loaded; i++) {
@@ -163,15 +196,16 @@ static int build(struct editor *editor, enum cdb_fan_kind kind, const struct cha
         }
         if (!lists && count > 0 && cdb_fan_digit(&list[0].hash, depth) == digit)
             run = run_of_digit(list, count, depth);
+        cdb_fan_set_digit(&way, depth, digit);
         if (run > 0 || below.count > 0)
-            result = build(editor, kind, list, run, depth + 1, &below, &child);
+            result = build(editor, kind, list, run, depth + 1, &way, &below, &child);
         if (result == 0 && !cdb_oid_is_zero(&child))
             result = add_fan(&entries, digit, &child);
         list += run;
         count -= run;
     }
     for (size_t i = 0; result == 0 && i < loaded; i++)
-        result = keep_foreign(&fans[i], kind, &entries);
+        result = keep_foreign(&fans[i], kind, depth, path, &entries);
     if (result == 0)
         result = write_entries(editor, &entries, olds->count == 1 ? &olds->trees[0] : &nothing, out);
     for (size_t i = 0; i < loaded; i++)
@@ -237,8 +271,8 @@ static int add_present(struct editor *editor, enum cdb_fan_kind kind, const stru
 
 /* Build a directory of documents anew from collected items and changes. */
 static int rebuild_documents(struct editor *editor, enum cdb_fan_kind kind, const struct cdb_items *items,
-                             struct change *list, size_t count, unsigned depth, const struct olds *olds,
-                             struct cdb_oid *out)
+                             struct change *list, size_t count, unsigned depth, const struct cdb_fan_hash *path,
+                             const struct olds *olds, struct cdb_oid *out)
 {
     struct changes present = {NULL, 0, 0}, merged = {NULL, 0, 0};
     int result = 0;
@@ -247,7 +281,7 @@ static int rebuild_documents(struct editor *editor, enum cdb_fan_kind kind, cons
     if (result == 0)
         result = merge(&present, list, count, &merged);
     if (result == 0)
-        result = build(editor, kind, merged.list, merged.count, depth, olds, out);
+        result = build(editor, kind, merged.list, merged.count, depth, path, olds, out);
     free(present.list);
     free(merged.list);
     return result;
@@ -264,7 +298,7 @@ static int rebuild_table(struct editor *editor, const struct cdb_table *table, s
         olds.trees[olds.count++] = table->trees[i].oid;
     int result = cdb_table_collect(editor->objects, table, &items);
     if (result == 0)
-        result = rebuild_documents(editor, kind, &items, list, count, 0, &olds, out);
+        result = rebuild_documents(editor, kind, &items, list, count, 0, &start, &olds, out);
     cdb_items_release(&items);
     return result;
 }
@@ -289,7 +323,7 @@ static int rebuild_tables(struct editor *editor, const struct cdb_oid *old, unsi
     if (result == 0)
         result = merge(&present, list, count, &merged);
     if (result == 0)
-        result = build(editor, CDB_FAN_ROOT, merged.list, merged.count, depth, &olds, out);
+        result = build(editor, CDB_FAN_ROOT, merged.list, merged.count, depth, path, &olds, out);
     free(present.list);
     free(merged.list);
     cdb_items_release(&items);
@@ -309,9 +343,27 @@ static int rebuild_directory(struct editor *editor, enum cdb_fan_kind kind, cons
     cdb_items_sort(&items);
     cdb_items_unique(&items);
     if (result == 0)
-        result = rebuild_documents(editor, kind, &items, list, count, depth, &olds, out);
+        result = rebuild_documents(editor, kind, &items, list, count, depth, path, &olds, out);
     cdb_items_release(&items);
     return result;
+}
+
+/* Names are never empty: such an entry goes. */
+static void entries_drop(struct entries *entries, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < entries->count; i++)
+        if (entries->list[i].name_len == len && memcmp(entries->list[i].name, name, len) == 0)
+            entries->list[i].name_len = 0;
+}
+
+static void entries_squeeze(struct entries *entries)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < entries->count; i++)
+        if (entries->list[i].name_len > 0)
+            entries->list[kept++] = entries->list[i];
+    entries->count = kept;
 }
 
 /* A directory that lists its items and has room for the changes. *done = false: it has not. */
@@ -328,23 +380,16 @@ static int update_list(struct editor *editor, enum cdb_fan_kind kind, const stru
     for (size_t i = 0; result == 0 && i < count; i++) {
         const struct cdb_tree_entry *present = cdb_fan_entry(fan, list[i].name, kind == CDB_FAN_ROOT);
         bool gone = cdb_oid_is_zero(&list[i].oid);
-        if (present != NULL && entries.list != NULL) {
-            struct cdb_tree_entry *entry = &entries.list[present - fan->entries];
-            entry->oid = list[i].oid;
-            entry->mode = gone ? 0 : item_mode(kind); /* mode 0 marks what goes */
-            items -= gone;
-        } else if (!gone) {
+        if (present != NULL || (!gone && fan->items < fan->count)) /* a link, say, gives way to a document */
+            entries_drop(&entries, list[i].name);
+        if (!gone)
             result = entries_add(&entries, list[i].name, strlen(list[i].name), item_mode(kind), &list[i].oid);
-            items++;
-        }
+        items += !gone;
+        items -= present != NULL;
     }
     *done = items <= CDB_FAN_LIMIT;
     if (result == 0 && *done) {
-        size_t kept = 0;
-        for (size_t i = 0; i < entries.count; i++)
-            if (entries.list[i].mode != 0)
-                entries.list[kept++] = entries.list[i];
-        entries.count = kept;
+        entries_squeeze(&entries);
         result = write_entries(editor, &entries, old, out);
     }
     free(entries.list);
@@ -380,23 +425,27 @@ static int update_fans(struct editor *editor, enum cdb_fan_kind kind, const stru
         if (!cdb_oid_is_zero(&children[digit]))
             result = add_fan(&entries, digit, &children[digit]);
     if (result == 0)
-        result = keep_foreign(fan, kind, &entries);
+        result = keep_foreign(fan, kind, depth, path, &entries);
     if (result == 0)
         result = write_entries(editor, &entries, old, out);
     free(entries.list);
     return result;
 }
 
-/* Would the deletions leave so few items that the directory folds back into a list? Counts no further than needed. */
-static int may_fold(struct editor *editor, enum cdb_fan_kind kind, const struct cdb_oid *old, unsigned depth,
-                    const struct cdb_fan_hash *path, const struct change *list, size_t count, bool *fold)
+#define FANS_USUAL 8 /* more than 64 hashes have more first digits than that, but for one case in 10^19 */
+
+/* Would the changes leave so few items that the directory folds back into a list? Counts no further than needed, and not
+ * at all where nothing is deleted; but of few fan directories all may be there only for what is foreign in them. */
+static int may_fold(struct editor *editor, enum cdb_fan_kind kind, const struct cdb_oid *old, size_t fans,
+                    unsigned depth, const struct cdb_fan_hash *path, const struct change *list, size_t count,
+                    bool *fold)
 {
     struct cdb_items items = {0};
     size_t deletions = 0;
     for (size_t i = 0; i < count; i++)
         deletions += cdb_oid_is_zero(&list[i].oid);
     *fold = false;
-    if (deletions == 0)
+    if (deletions == 0 && fans >= FANS_USUAL)
         return 0;
     int result = cdb_fan_collect(editor->objects, old, kind, depth, path, 0, CDB_FAN_LIMIT + deletions, &items);
     *fold = items.count <= CDB_FAN_LIMIT + deletions;
@@ -414,8 +463,8 @@ static int update(struct editor *editor, enum cdb_fan_kind kind, const struct cd
     int result = cdb_fan_load(&fan, editor->objects, old, kind);
     if (result == 0 && fan.fans == 0) {
         result = update_list(editor, kind, &fan, old, list, count, &done, out);
-    } else if (result == 0 && fan.items == 0) {
-        result = may_fold(editor, kind, old, depth, path, list, count, &fold);
+    } else if (result == 0 && fan.items == 0 && depth < CDB_FAN_DEPTH) {
+        result = may_fold(editor, kind, old, fan.fans, depth, path, list, count, &fold);
         if (result == 0 && !fold) {
             result = update_fans(editor, kind, &fan, old, depth, path, list, count, out);
             done = true;
@@ -482,7 +531,6 @@ static int find_table(struct editor *editor, const struct cdb_key *key, struct c
 static int edit_table(struct editor *editor, const struct cdb_edit *edits, size_t count, bool anew,
                       struct changes *tables)
 {
-    static const struct cdb_fan_hash start;
     const struct cdb_key *key = edits[0].key;
     struct changes list = {NULL, 0, 0};
     struct cdb_items places = {0};
@@ -567,7 +615,6 @@ static int empty_root(struct editor *editor, struct cdb_oid *root)
 
 int cdb_docs_edit(const struct cdb_edit_request *request, struct cdb_oid *root)
 {
-    static const struct cdb_fan_hash start;
     struct editor editor = {.request = request, .objects = request->objects};
     struct changes tables = {NULL, 0, 0};
     int result = 0;

@@ -104,6 +104,17 @@ const struct cdb_tree_entry *cdb_fan_child(const struct cdb_fan *fan, unsigned d
     return fan->fans > 0 ? cdb_fan_entry(fan, name, true) : NULL;
 }
 
+bool cdb_fan_on_way(const char *name, size_t len, const struct cdb_fan_hash *path, unsigned depth)
+{
+    if (depth == 0)
+        return true;
+    struct cdb_fan_hash hash = cdb_fan_hash(name, len);
+    for (unsigned i = 0; i < depth; i++)
+        if (cdb_fan_digit(&hash, i) != cdb_fan_digit(path, i))
+            return false;
+    return true;
+}
+
 void cdb_visits_init(struct cdb_visits *visits, struct cdb_objects *objects)
 {
     cdb_times_init(&visits->seen, objects);
@@ -199,17 +210,6 @@ static int push(struct walk *walk, const struct pending *pending)
     return 0;
 }
 
-static bool belongs(const char *name, size_t len, const struct pending *at)
-{
-    if (at->depth == 0)
-        return true;
-    struct cdb_fan_hash hash = cdb_fan_hash(name, len);
-    for (unsigned i = 0; i < at->depth; i++)
-        if (cdb_fan_digit(&hash, i) != cdb_fan_digit(&at->path, i))
-            return false;
-    return true;
-}
-
 static int add_item(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, const struct pending *at,
                     unsigned base_level, struct cdb_buf *raw, struct cdb_items *out)
 {
@@ -218,7 +218,7 @@ static int add_item(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, 
     bool valid = kind == CDB_FAN_ROOT
                      ? cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled)
                      : cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, raw);
-    if (!valid || !belongs(cdb_buf_str(raw), raw->len, at))
+    if (!valid || !cdb_fan_on_way(cdb_buf_str(raw), raw->len, &at->path, at->depth))
         return cdb_buf_check(raw);
     struct cdb_item *item = cdb_items_add(out, cdb_buf_str(raw), raw->len);
     if (item == NULL)

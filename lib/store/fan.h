@@ -77,6 +77,9 @@ void cdb_visits_release(struct cdb_visits *visits);
 /* 0, or CHRONDB_EDAMAGED. */
 int cdb_visits_add(struct cdb_visits *visits, const struct cdb_oid *oid);
 
+/* Does a name belong into the directory that the first `depth` digits of `path` lead to? */
+bool cdb_fan_on_way(const char *name, size_t len, const struct cdb_fan_hash *path, unsigned depth);
+
 /* ---- items below a directory ---- */
 
 /* A document or a table. */

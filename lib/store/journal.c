@@ -98,30 +98,41 @@ static bool objects_fit(const struct cdb_record *record)
     return cursor == record->end && count == record->object_count;
 }
 
+size_t cdb_record_peek(struct cdb_record *out, const unsigned char header[CDB_RECORD_HEADER])
+{
+    if (memcmp(header, "CDBR", 4) != 0 || get_u32(header + 44) != checksum(header, 44))
+        return 0;
+    size_t total = get_u32(header + 4);
+    size_t ref_len = get_u16(header + 32);
+    *out = (struct cdb_record){.generation = get_u64(header + 8),
+                               .sequence = get_u64(header + 16),
+                               .salt = get_u64(header + 36),
+                               .ref_len = ref_len,
+                               .object_count = get_u32(header + 28)};
+    return total < CDB_RECORD_FIXED + ref_len || ref_len > CDB_JOURNAL_REF_MAX || out->generation == 0 ? 0 : total;
+}
+
+/* Everything but the checksum of the payload and the sizes in it. */
+static size_t decode(struct cdb_record *out, const unsigned char *data, size_t len)
+{
+    size_t total = len < CDB_RECORD_FIXED ? 0 : cdb_record_peek(out, data);
+    if (total == 0 || total > len)
+        return 0;
+    memcpy(out->before.id, data + 48, CDB_OID_SIZE);
+    memcpy(out->after.id, data + 68, CDB_OID_SIZE);
+    out->time = (chrondb_time){(int64_t)get_u64(data + 88), (int32_t)get_u32(data + 96)};
+    out->ref = (const char *)data + CDB_RECORD_FIXED;
+    out->objects = data + CDB_RECORD_FIXED + out->ref_len;
+    out->end = data + total;
+    return total;
+}
+
 size_t cdb_record_decode(struct cdb_record *out, const unsigned char *data, size_t len)
 {
-    if (len < CDB_RECORD_FIXED || memcmp(data, "CDBR", 4) != 0 || get_u32(data + 44) != checksum(data, 44))
-        return 0;
-    size_t total = get_u32(data + 4);
-    size_t ref_len = get_u16(data + 32);
-    if (total > len || total < CDB_RECORD_FIXED + ref_len || ref_len > CDB_JOURNAL_REF_MAX)
-        return 0;
-    if (get_u32(data + 24) != checksum(data + CDB_RECORD_HEADER, total - CDB_RECORD_HEADER))
-        return 0;
-    struct cdb_record record = {
-        .generation = get_u64(data + 8),
-        .sequence = get_u64(data + 16),
-        .salt = get_u64(data + 36),
-        .time = {(int64_t)get_u64(data + 88), (int32_t)get_u32(data + 96)},
-        .ref = (const char *)data + CDB_RECORD_FIXED,
-        .ref_len = ref_len,
-        .object_count = get_u32(data + 28),
-        .objects = data + CDB_RECORD_FIXED + ref_len,
-        .end = data + total,
-    };
-    memcpy(record.before.id, data + 48, CDB_OID_SIZE);
-    memcpy(record.after.id, data + 68, CDB_OID_SIZE);
-    if (record.generation == 0 || memchr(record.ref, '\0', ref_len) != NULL || !objects_fit(&record))
+    struct cdb_record record;
+    size_t total = decode(&record, data, len);
+    if (total == 0 || get_u32(data + 24) != checksum(data + CDB_RECORD_HEADER, total - CDB_RECORD_HEADER) ||
+        memchr(record.ref, '\0', record.ref_len) != NULL || !objects_fit(&record))
         return 0;
     *out = record;
     return total;
@@ -147,7 +158,7 @@ void cdb_half_scan(struct cdb_half *half)
 {
     struct cdb_record record;
     size_t len;
-    half->tail = half->generation = half->salt = half->first = half->last = 0;
+    half->tail = half->last_at = half->generation = half->salt = half->first = half->last = 0;
     half->objects = 0;
     while ((len = cdb_record_decode(&record, half->data + half->tail, half->len - half->tail)) != 0) {
         if (half->generation == 0) {
@@ -159,6 +170,7 @@ void cdb_half_scan(struct cdb_half *half)
             break;
         }
         half->last = record.sequence;
+        half->last_at = half->tail;
         half->objects += record.object_count;
         half->tail += len;
     }
@@ -168,8 +180,9 @@ bool cdb_half_record(const struct cdb_half *half, uint64_t *offset, struct cdb_r
 {
     if (*offset >= half->tail)
         return false;
-    *offset += cdb_record_decode(out, half->data + *offset, half->tail - *offset);
-    return true;
+    size_t len = decode(out, half->data + *offset, half->tail - *offset); /* the scan has checked it */
+    *offset += len;
+    return len > 0;
 }
 
 static int read_half(int fd, int number, struct cdb_half *half)

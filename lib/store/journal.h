@@ -73,6 +73,9 @@ void cdb_record_add_object(struct cdb_buf *out, int type, const struct cdb_oid *
 void cdb_record_encode(struct cdb_buf *out, const struct cdb_record *record, const struct cdb_buf *objects);
 /* The record's length, or 0 if there is no whole, undamaged record at the start of `data`. */
 size_t cdb_record_decode(struct cdb_record *out, const unsigned char *data, size_t len);
+/* What the first CDB_RECORD_HEADER bytes of a record tell (generation, sequence, salt), and its length: 0 if they are
+ * not a record's. The payload is not looked at. */
+size_t cdb_record_peek(struct cdb_record *out, const unsigned char header[CDB_RECORD_HEADER]);
 /* Step through the objects: `cursor` starts as record->objects. False at the end. */
 bool cdb_record_object(const struct cdb_record *record, const unsigned char **cursor, struct cdb_record_object *out);
 
@@ -81,6 +84,7 @@ struct cdb_half {
     unsigned char *data;
     size_t len;          /* bytes read */
     uint64_t tail;       /* where the chain ends; 0: the half is empty */
+    uint64_t last_at;    /* where its last record begins */
     uint64_t generation; /* 0: empty */
     uint64_t salt;
     uint64_t first, last; /* sequence numbers */

@@ -6,22 +6,27 @@
 #ifdef __linux__
 #include <linux/fs.h>
 #endif
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/lock.h"
 #include "store/repo.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/fault.h"
 #include "util/fs.h"
 
 #define FORMAT_PATH    "chrondb/format"
-#define CREATING_PATH  "chrondb/creating"
+#define CONFIG_LOCK    "config.lock"
+#define HEAD_TEXT      "ref: refs/heads/main\n"
+#define NAME_PART_MAX  150 /* of the database's name in that of a temporary directory */
 #define CREATE_WAIT_MS 30000
 #define CREATE_TRIES   8
 
@@ -63,7 +68,35 @@ static bool only_ours(DIR *dir, bool *empty, struct cdb_buf *extra)
     return true;
 }
 
-/* chrondb/ with nothing but our own files of a beginning. */
+/* Is there anything but directories? */
+static bool has_files(int dir, const char *path, int depth)
+{
+    DIR *listing = cdb_fs_opendir(dir, path);
+    bool found = listing == NULL && errno != ENOENT;
+    for (struct dirent *entry; !found && listing != NULL && (entry = readdir(listing)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        found = entry->d_type == DT_REG || depth == 0 || has_files(dirfd(listing), entry->d_name, depth - 1);
+    }
+    if (listing != NULL)
+        closedir(listing);
+    return found;
+}
+
+/* Is it absent, or what we write there, whole or as a power cut may leave it? */
+static bool is_ours(int dir, const char *path, const char *text)
+{
+    char content[512];
+    size_t len = strlen(text);
+    ssize_t n = cdb_fs_read_head(dir, path, content, sizeof(content));
+    bool ours = n >= 0 && (size_t)n <= len;
+    for (ssize_t i = 0; ours && i < n; i++)
+        ours = content[i] == text[i] || content[i] == '\0';
+    return ours;
+}
+
+/* Did a creation end here: chrondb/ with nothing but our own files of a beginning, and nothing that could be lost? A
+ * repository whose adoption was cut short, or a database that lost its format file, is none. */
 static bool creation_began(int dir)
 {
     DIR *listing = cdb_fs_opendir(dir, "chrondb");
@@ -72,9 +105,10 @@ static bool creation_began(int dir)
     bool began = true;
     for (struct dirent *entry; began && (entry = readdir(listing)) != NULL;)
         began = is_ignorable(entry->d_name) || strcmp(entry->d_name, "lock") == 0 ||
-                strcmp(entry->d_name, "creating") == 0 || strcmp(entry->d_name, "format.tmp") == 0;
+                strcmp(entry->d_name, "format.tmp") == 0;
     closedir(listing);
-    return began;
+    return began && is_ours(dir, "HEAD", HEAD_TEXT) && is_ours(dir, "config", config_text) &&
+           !has_files(dir, "objects", 2) && !has_files(dir, "refs", 2);
 }
 
 static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
@@ -170,7 +204,7 @@ static int write_layout(int dir)
     if (result == 0)
         result = cdb_fs_write_file(dir, "config", config_text, sizeof(config_text) - 1, false);
     if (result == 0)
-        result = cdb_fs_write_file(dir, "HEAD", "ref: refs/heads/main\n", 21, false);
+        result = cdb_fs_write_file(dir, "HEAD", HEAD_TEXT, sizeof(HEAD_TEXT) - 1, false);
     CDB_FAULT("create-layout");
     return result;
 }
@@ -192,7 +226,6 @@ static int write_format(int dir)
         result = cdb_fs_sync_dir(dir, "chrondb");
     if (result == 0)
         result = cdb_fs_sync_dir(dir, ".");
-    unlinkat(dir, CREATING_PATH, 0);
     CDB_FAULT("create-complete");
     return result;
 }
@@ -203,24 +236,20 @@ static bool was_removed(int dir)
     return fstat(dir, &st) == 0 && st.st_nlink == 0;
 }
 
-/* Under the database's own lock, in a directory that exists: a racing creator waits, and finds it done. */
-static int fill(int dir)
+/* Under the database's own lock, which stays taken, in a directory that exists: a racing creator waits, and finds it
+ * done. */
+static int fill(int dir, int *lock)
 {
-    int lock = -1;
     spread_subdirectories(dir, ".");
     int result = cdb_fs_mkdir(dir, "chrondb");
     CDB_FAULT("create-began");
     if (result == 0)
-        result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS);
+        result = cdb_lock_take(lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS);
     if (result == 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {
-        result = cdb_fs_write_file(dir, CREATING_PATH, "", 0, false);
-        CDB_FAULT("create-marked");
-        if (result == 0)
-            result = write_layout(dir);
+        result = write_layout(dir);
         if (result == 0)
             result = write_format(dir);
     }
-    cdb_lock_release(&lock);
     return result;
 }
 
@@ -239,33 +268,49 @@ static void remove_tree(int parent, const char *name)
     unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-/* Databases that died while they were built aside: "BASE.chrondb-new-..." whose lock nobody holds. */
+/* ---- creating aside ------------------------------------------------------------------------------ */
+
+/* A directory ".BASE.chrondb-new-PID-RANDOM" whose lock is free is a dead creator's: a live one holds it until the
+ * rename. One without a lock may be just beginning. */
+static bool is_dead(int parent, const char *name, const char *pid, int *lock)
+{
+    struct stat st, named;
+    bool dead = false;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &st) == 0 && !cdb_fs_exists(fd, CDB_LOCK_PATH)) {
+        long process = strtol(pid, NULL, 10);
+        bool alive = process > 0 && (kill((pid_t)process, 0) == 0 || errno != ESRCH);
+        dead = !alive || time(NULL) - st.st_mtime > CDB_STALE_SECONDS;
+    } else if (cdb_lock_take(lock, fd, CDB_LOCK_PATH, 0) == 0) {
+        dead = fstat(fd, &st) == 0 && fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+               st.st_ino == named.st_ino && st.st_dev == named.st_dev; /* not renamed into place meanwhile */
+    }
+    close(fd);
+    return dead;
+}
+
 static void sweep_unfinished(int parent, const char *prefix)
 {
+    size_t len = strlen(prefix);
     DIR *dir = cdb_fs_opendir(parent, ".");
     if (dir == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         int lock = -1;
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+        if (strncmp(entry->d_name, prefix, len) != 0)
             continue;
-        int sub = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-        bool young = sub < 0 || fstat(sub, &st) != 0 || time(NULL) - st.st_mtime < CDB_STALE_SECONDS;
-        bool locked =
-            sub < 0 || !cdb_fs_exists(sub, CDB_LOCK_PATH) ? young : cdb_lock_take(&lock, sub, CDB_LOCK_PATH, 0) != 0;
-        if (!locked)
+        if (is_dead(dirfd(dir), entry->d_name, entry->d_name + len, &lock))
             remove_tree(dirfd(dir), entry->d_name);
         cdb_lock_release(&lock);
-        if (sub >= 0)
-            close(sub);
     }
     closedir(dir);
 }
 
-/* A racing creator that sweeps may take our directory for a dead one's in the moment before it is locked: begin again.
- */
-static int fill_aside(int parent, const char *aside, int *dir)
+/* A racing creator that sweeps may take our directory for a dead one's in the moment before it is locked (it may not
+ * see our process): begin again. */
+static int fill_aside(int parent, const char *aside, int *dir, int *lock)
 {
     for (int tries = 0;; tries++) {
         int result = 0;
@@ -273,53 +318,66 @@ static int fill_aside(int parent, const char *aside, int *dir)
             result = cdb_error_errno(aside, "cannot create '%s'", aside);
         CDB_FAULT("create-aside");
         if (result == 0)
-            result = fill(*dir);
+            result = fill(*dir, lock);
         if (result == 0 || tries == CREATE_TRIES || cdb_fs_exists(parent, aside) || (*dir >= 0 && !was_removed(*dir)))
             return result;
+        cdb_lock_release(lock);
         if (*dir >= 0)
             close(*dir);
         *dir = -1;
     }
 }
 
+/* To where nothing is, not even an empty directory: others may be at work in it. EEXIST otherwise. */
+static int rename_to_nothing(int dir, const char *from, const char *to)
+{
+    if (renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    return errno == EINVAL || errno == ENOSYS ? renameat(dir, from, dir, to) : -1;
+}
+
+/* The lock is held until nothing is left to do, so that nobody takes it for a dead one's. */
+static int build_and_rename(int parent, const char *aside, const char *base)
+{
+    int dir = -1, lock = -1;
+    int result = fill_aside(parent, aside, &dir, &lock);
+    CDB_FAULT("create-filled");
+    if (result == 0 && rename_to_nothing(parent, aside, base) != 0 && errno != EEXIST && errno != ENOTEMPTY)
+        result = cdb_error_errno(base, "cannot create '%s'", base); /* if it exists, another creator was faster */
+    CDB_FAULT("create-renamed");
+    if (result == 0)
+        result = cdb_fs_sync_dir(parent, ".");
+    if (cdb_fs_exists(parent, aside))
+        remove_tree(parent, aside);
+    cdb_lock_release(&lock);
+    if (dir >= 0)
+        close(dir);
+    return result;
+}
+
 /* Build it beside the place and rename it there: nobody ever sees a part of it. */
 static int create_aside(const char *path)
 {
     struct cdb_buf parent = CDB_BUF_INIT, prefix = CDB_BUF_INIT, aside = CDB_BUF_INIT;
-    size_t len = strlen(path);
-    int parent_fd = -1, dir = -1;
-    while (len > 1 && path[len - 1] == '/')
-        len--;
-    const char *slash = memrchr(path, '/', len);
+    uint64_t random = 0;
+    int parent_fd = -1, result = 0;
+    const char *slash = strrchr(path, '/');
     const char *base = slash != NULL ? slash + 1 : path;
-    cdb_buf_add(&parent, slash == NULL ? "." : path, slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path));
-    cdb_buf_addf(&prefix, ".%.*s.chrondb-new-", (int)(len - (size_t)(base - path)), base);
-    cdb_buf_addf(&aside, "%s%ld", cdb_buf_str(&prefix), (long)getpid());
-    int result = parent.failed || prefix.failed || aside.failed ? cdb_error_memory() : 0;
-    if (result == 0 && slash != NULL && slash != path) {
-        cdb_buf_addc(&parent, '/'); /* so that the parent itself is made too */
-        result = cdb_fs_mkdir_parents(AT_FDCWD, cdb_buf_str(&parent));
-    }
-    if (result != 0)
-        goto out;
-    parent_fd = open(parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent_fd < 0) {
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return cdb_error_errno(NULL, "cannot get random bytes");
+    cdb_buf_add(&parent, slash == NULL ? "." : path, slash == NULL ? 1 : (size_t)(slash - path) + 1);
+    cdb_buf_addf(&prefix, ".%.*s.chrondb-new-", NAME_PART_MAX, base);
+    cdb_buf_addf(&aside, "%s%ld-%016llx", cdb_buf_str(&prefix), (long)getpid(), (unsigned long long)random);
+    if (parent.failed || prefix.failed || aside.failed)
+        result = cdb_error_memory();
+    else if (slash != NULL) /* ends with the slash, so that the parent itself is made too */
+        result = cdb_fs_mkdir_parents(AT_FDCWD, parent.ptr);
+    if (result == 0 && (parent_fd = open(parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         result = cdb_error_errno(parent.ptr, "cannot open '%s'", parent.ptr);
-        goto out;
+    if (result == 0) {
+        sweep_unfinished(parent_fd, prefix.ptr);
+        result = build_and_rename(parent_fd, aside.ptr, base);
     }
-    sweep_unfinished(parent_fd, prefix.ptr);
-    result = fill_aside(parent_fd, aside.ptr, &dir);
-    CDB_FAULT("create-filled");
-    if (result == 0 && renameat(parent_fd, aside.ptr, parent_fd, base) != 0 && errno != ENOTEMPTY && errno != EEXIST)
-        result = cdb_error_errno(path, "cannot create '%s'", path); /* not empty: another creator was faster */
-    CDB_FAULT("create-renamed");
-    if (result == 0)
-        result = cdb_fs_sync_dir(parent_fd, ".");
-    if (cdb_fs_exists(parent_fd, aside.ptr))
-        remove_tree(parent_fd, aside.ptr);
-out:
-    if (dir >= 0)
-        close(dir);
     if (parent_fd >= 0)
         close(parent_fd);
     cdb_buf_release(&parent);
@@ -344,7 +402,8 @@ int cdb_layout_create(const char *path, enum cdb_place place)
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return cdb_error_errno(path, "cannot open '%s'", path);
-    int result = fill(dir);
+    int lock = -1, result = fill(dir, &lock);
+    cdb_lock_release(&lock);
     close(dir);
     return result;
 }
@@ -385,6 +444,19 @@ static int set_config(const char *path, git_config *config)
     return 0;
 }
 
+/* An adoption, or a git config, that died has left its lock: it goes once it is old enough. If it is a live one's, the
+ * change fails and tells so. */
+static void wait_for_config(int dir, const char *path)
+{
+    struct timespec pause = {0, 50000000};
+    int64_t until = cdb_monotonic_ms() + (CDB_STALE_SECONDS + 2) * 1000;
+    char *absolute = realpath(path, NULL);
+    while (absolute != NULL && cdb_fs_exists(dir, CONFIG_LOCK) && !cdb_git_lock_sweep(dir, absolute, CONFIG_LOCK) &&
+           cdb_monotonic_ms() < until)
+        nanosleep(&pause, NULL);
+    free(absolute);
+}
+
 int cdb_layout_adopt(const char *path)
 {
     git_config *config = NULL;
@@ -405,6 +477,7 @@ int cdb_layout_adopt(const char *path)
         result = refuse(path, "its config cannot be read");
         goto out;
     }
+    wait_for_config(dir, path);
     if ((result = check_config(path, config)) != 0 || (result = cdb_fs_mkdir(dir, "chrondb")) != 0 ||
         (result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS)) != 0)
         goto out;

@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "util/array.h"
 #include "util/error.h"
 
 /* The kernel queues waiters but knows no timeout, and a signal handler is not a library's to install: so a thread
@@ -128,8 +130,17 @@ static int busy(const char *path, int timeout_ms)
     return result;
 }
 
+/* While we waited, somebody may have removed the file: then others lock another one. */
+static bool is_current(int fd, int dir, const char *path)
+{
+    struct stat ours, current;
+    return fstat(fd, &ours) == 0 && fstatat(dir, path, &current, 0) == 0 && ours.st_ino == current.st_ino &&
+           ours.st_dev == current.st_dev;
+}
+
 int cdb_lock_take(int *fd, int dir, const char *path, int timeout_ms)
 {
+    int64_t start = cdb_monotonic_ms();
     int file = openat(dir, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0)
         return cdb_error_errno(path, "cannot open the lock '%s'", path);
@@ -140,9 +151,14 @@ int cdb_lock_take(int *fd, int dir, const char *path, int timeout_ms)
     int error = errno;
     if ((error == EAGAIN || error == EACCES) && timeout_ms > 0)
         error = wait_for_lock(file, timeout_ms);
-    if (error == 0) {
+    if (error == 0 && is_current(file, dir, path)) {
         *fd = file;
         return 0;
+    }
+    if (error == 0) {
+        int64_t left = timeout_ms - (cdb_monotonic_ms() - start);
+        close(file);
+        return cdb_lock_take(fd, dir, path, left > 0 ? (int)left : 0);
     }
     if (error != ETIMEDOUT)
         close(file);

@@ -30,9 +30,10 @@ struct cached {
 struct cdb_objects {
     int dir;
     char *objects_path;
-    pthread_mutex_t mutex; /* guards opening the odb, and the cache */
+    pthread_mutex_t mutex; /* guards the cache */
     struct cached cache[CACHE_SLOTS];
-    git_odb *odb; /* opened when the first object is not a loose file */
+    pthread_rwlock_t odb_lock; /* held by those who use the odb; exclusively to open it, or anew */
+    git_odb *odb;              /* opened when the first object is not a loose file */
     cdb_objects_fallback fallback;
     void *fallback_context;
 };
@@ -46,6 +47,7 @@ int cdb_objects_new(struct cdb_objects **out, int dir, const char *path)
     }
     objects->dir = dir;
     pthread_mutex_init(&objects->mutex, NULL);
+    pthread_rwlock_init(&objects->odb_lock, NULL);
     *out = objects;
     return 0;
 }
@@ -58,6 +60,7 @@ void cdb_objects_free(struct cdb_objects *objects)
     for (size_t i = 0; i < CACHE_SLOTS; i++)
         cdb_buf_release(&objects->cache[i].content);
     pthread_mutex_destroy(&objects->mutex);
+    pthread_rwlock_destroy(&objects->odb_lock);
     free(objects->objects_path);
     free(objects);
 }
@@ -252,47 +255,86 @@ static int find_loose(struct cdb_objects *objects, const struct cdb_oid *oid, si
 
 static int open_odb(struct cdb_objects *objects)
 {
+    cdb_libgit2_start();
+    if (git_odb_open(&objects->odb, objects->objects_path) == 0)
+        return 0;
+    const git_error *error = git_error_last();
+    objects->odb = NULL;
+    return cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot open the objects in '%s': %s", objects->objects_path,
+                     error != NULL ? error->message : "unknown");
+}
+
+/* The odb, open, and not closed until release_odb. */
+static int hold_odb(struct cdb_objects *objects)
+{
     int result = 0;
-    pthread_mutex_lock(&objects->mutex);
-    if (objects->odb == NULL) {
-        cdb_libgit2_start();
-        if (git_odb_open(&objects->odb, objects->objects_path) != 0) {
-            const git_error *error = git_error_last();
-            result = cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot open the objects in '%s': %s",
-                               objects->objects_path, error != NULL ? error->message : "unknown");
-            objects->odb = NULL;
-        }
+    pthread_rwlock_rdlock(&objects->odb_lock);
+    while (objects->odb == NULL && result == 0) {
+        pthread_rwlock_unlock(&objects->odb_lock);
+        pthread_rwlock_wrlock(&objects->odb_lock);
+        if (objects->odb == NULL)
+            result = open_odb(objects);
+        pthread_rwlock_unlock(&objects->odb_lock);
+        pthread_rwlock_rdlock(&objects->odb_lock);
     }
-    pthread_mutex_unlock(&objects->mutex);
+    if (result != 0)
+        pthread_rwlock_unlock(&objects->odb_lock);
     return result;
 }
 
-static int find_packed(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+static void release_odb(struct cdb_objects *objects)
+{
+    pthread_rwlock_unlock(&objects->odb_lock);
+}
+
+/* Forget which packs there are. */
+static void close_odb(struct cdb_objects *objects)
+{
+    pthread_rwlock_wrlock(&objects->odb_lock);
+    git_odb_free(objects->odb);
+    objects->odb = NULL;
+    pthread_rwlock_unlock(&objects->odb_lock);
+}
+
+static int read_packed(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
                        struct cdb_buf *out)
 {
     git_oid id;
     git_odb_object *object = NULL;
-    int result = open_odb(objects);
+    int result = hold_odb(objects);
     if (result != 0)
         return result;
     memcpy(id.id, oid->id, CDB_OID_SIZE);
     int status = git_odb_read(&object, objects->odb, &id); /* looks for new packs when it misses */
-    if (status == GIT_ENOTFOUND)
-        return 1;
-    if (status != 0) {
+    if (status == GIT_ENOTFOUND) {
+        result = 1;
+    } else if (status != 0) {
         const git_error *error = git_error_last();
         char text[160];
         snprintf(text, sizeof(text), "damaged: %s", error != NULL ? error->message : "unreadable");
-        return damaged(oid, text);
-    }
-    size_t size = git_odb_object_size(object);
-    *type = (int)git_odb_object_type(object);
-    if (size > max)
+        result = damaged(oid, text);
+    } else if (git_odb_object_size(object) > max) {
         result = damaged(oid, "larger than chrondb allows");
-    else
-        cdb_buf_add(out, git_odb_object_data(object), size);
+    } else {
+        *type = (int)git_odb_object_type(object);
+        cdb_buf_add(out, git_odb_object_data(object), git_odb_object_size(object));
+        result = out->failed ? cdb_error_memory() : 0;
+    }
     git_odb_object_free(object);
-    return out->failed ? cdb_error_memory() : result;
+    release_odb(objects);
+    return result;
+}
+
+/* A pack that libgit2 knows of may have been merged into another one and removed before it was opened: then it fails
+ * where git would look again. So do we. */
+static int find_packed(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+                       struct cdb_buf *out)
+{
+    int result = read_packed(objects, oid, max, type, out);
+    if (result != CHRONDB_EDAMAGED)
+        return result;
+    close_odb(objects);
+    return read_packed(objects, oid, max, type, out);
 }
 
 static struct cached *slot_of(struct cdb_objects *objects, const struct cdb_oid *oid)
@@ -387,12 +429,14 @@ int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_
         cdb_buf_release(&content);
         return result;
     }
-    int result = open_odb(objects);
-    if (result != 0)
-        return result;
+    cdb_libgit2_start();
     if (git_oid_fromstrn(&id, hex, len) != 0)
         return 1;
+    int result = hold_odb(objects);
+    if (result != 0)
+        return result;
     int status = git_odb_exists_prefix(&found, objects->odb, &id, len);
+    release_odb(objects);
     if (status == GIT_EAMBIGUOUS)
         return 2;
     if (status != 0)

@@ -59,12 +59,14 @@ int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, 
 /* "objects/xx/yyyy..." */
 #define CDB_LOOSE_PATH 52
 void cdb_loose_path(const struct cdb_oid *oid, char out[CDB_LOOSE_PATH]);
-/* Put a loose file in place, atomically, not synced unless `sync`; one that exists is freshened instead, unless
- * `replace`. One writer at a time: the temporary file has a fixed name in the object's directory, so a crash leaves at
- * most one. */
+/* Put a loose file in place, atomically, not synced unless `sync`; one that exists stays and is freshened instead.
+ * `freshen`: that is likely, so look first. One writer at a time: the temporary file has a fixed name in the object's
+ * directory, so a crash leaves at most one. */
 int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_t len, bool freshen, bool sync);
 
 /* Remove what a dead writer left half-written. */
 void cdb_loose_sweep(int dir);
+/* Was the file cut short by a power cut: is it no whole zlib stream? False for what cannot be read. */
+bool cdb_loose_is_torn(int dir, const char *path);
 
 #endif

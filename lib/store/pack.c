@@ -35,6 +35,7 @@ struct entry {
 struct cdb_pack {
     int dir, fd;
     char temporary[2][64]; /* of the pack, of the index */
+    char name[CDB_OID_HEX + 6];
     struct cdb_deflater *deflater;
     struct cdb_buf pending; /* not yet written */
     uint64_t written;
@@ -172,6 +173,24 @@ int cdb_pack_add(struct cdb_pack *pack, int type, const void *data, size_t len, 
     return pack->pending.len >= FLUSH_AT ? flush(pack) : 0;
 }
 
+int cdb_pack_add_raw(struct cdb_pack *pack, const void *data, size_t len, uint32_t crc, const struct cdb_oid *oid)
+{
+    int result = 0;
+    if (has(pack, oid))
+        return 0;
+    if (pack->count == pack->room && (result = grow(pack)) != 0)
+        return result;
+    pack->entries[pack->count] = (struct entry){.oid = *oid, .crc = crc, .offset = pack->written + pack->pending.len};
+    cdb_buf_add(&pack->pending, data, len);
+    insert(pack, pack->count++);
+    return pack->pending.len >= FLUSH_AT || pack->pending.failed ? flush(pack) : 0;
+}
+
+const char *cdb_pack_name(const struct cdb_pack *pack)
+{
+    return pack->name;
+}
+
 /* ---- finishing --------------------------------------------------------------------------------- */
 
 /* Fill in the count and append the checksum of everything before it. */
@@ -275,6 +294,7 @@ static int publish(struct cdb_pack *pack, const unsigned char checksum[20])
     snprintf(path, sizeof(path), PACK_FOLDER "/pack-%s.idx", hex);
     if (renameat(pack->dir, pack->temporary[1], pack->dir, path) != 0)
         return write_error(path);
+    snprintf(pack->name, sizeof(pack->name), "pack-%s", hex);
     return cdb_fs_sync_dir(pack->dir, PACK_FOLDER);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "store/objects.h"
 
@@ -14,9 +15,13 @@ struct cdb_pack;
 int cdb_pack_new(struct cdb_pack **out, int dir, const char *role);
 /* Add an object; the same id twice is stored once. */
 int cdb_pack_add(struct cdb_pack *pack, int type, const void *data, size_t len, const struct cdb_oid *oid);
+/* Add an entry as it lies in another pack: a whole object, with the CRC-32 of these bytes. */
+int cdb_pack_add_raw(struct cdb_pack *pack, const void *entry, size_t len, uint32_t crc, const struct cdb_oid *oid);
 /* Finish: both files synced, renamed into place (the index last), the directory synced. An empty pack leaves nothing.
  */
 int cdb_pack_finish(struct cdb_pack *pack);
+/* "pack-<40 hex digits>" of one that was finished, else "". */
+const char *cdb_pack_name(const struct cdb_pack *pack);
 /* Frees; removes the temporary files of one that was not finished. */
 void cdb_pack_free(struct cdb_pack *pack);
 

@@ -2,6 +2,7 @@
 #include "store/refs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -66,8 +67,10 @@ static int read_step(int dir, const char *ref, struct cdb_oid *out, struct cdb_b
 {
     char text[REF_FILE_MAX + 1];
     ssize_t n = cdb_fs_read_head(dir, ref, text, REF_FILE_MAX);
-    if (n < 0) /* "refs/heads/a" where "refs/heads/a/b" exists */
-        return cdb_fs_exists(dir, ref) ? read_packed(dir, ref, out) : 1;
+    if (n < 0 && errno == EISDIR) /* "refs/heads/a" where "refs/heads/a/b" exists, or did */
+        return read_packed(dir, ref, out);
+    if (n < 0) /* not the same as none: a write would begin another history */
+        return cdb_error_errno(ref, "cannot read '%s'", ref);
     if (n == 0 && !cdb_fs_exists(dir, ref))
         return read_packed(dir, ref, out);
     text[n] = '\0';

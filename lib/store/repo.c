@@ -69,7 +69,7 @@ static void drop_overlay(struct cdb_repo *repo)
     pthread_mutex_unlock(&repo->mutex);
 }
 
-static int load_overlay(struct cdb_repo *repo)
+static int load_overlay(struct cdb_repo *repo, const struct cdb_state *state)
 {
     struct cdb_half halves[2];
     int index[2];
@@ -83,46 +83,55 @@ static int load_overlay(struct cdb_repo *repo)
     }
     repo->halves[0] = halves[0];
     repo->halves[1] = halves[1];
+    repo->checkpointed = state->checkpointed;
     repo->overlay = true;
     pthread_mutex_unlock(&repo->mutex);
     return 0;
 }
 
-/* The last value that the journal gave the ref: true if there is one. */
-static bool journalled_ref(struct cdb_repo *repo, const char *ref, struct cdb_oid *out)
+/* What the journal knows of a ref. */
+struct journalled {
+    bool any;            /* is there any record? */
+    bool durable;        /* a checkpoint has seen to the last one */
+    bool passed;         /* the ref stands where it once stood */
+    struct cdb_oid head; /* after the last record */
+};
+
+static void look_into_journal(struct cdb_repo *repo, const char *ref, const struct cdb_oid *now, struct journalled *out)
 {
-    bool found = false;
     size_t len = strlen(ref);
+    memset(out, 0, sizeof(*out));
     pthread_mutex_lock(&repo->mutex);
     for (int i = 0; repo->overlay && i < 2; i++) {
         struct cdb_record record;
         for (uint64_t offset = 0; cdb_half_record(&repo->halves[i], &offset, &record);) {
-            if (record.ref_len == len && memcmp(record.ref, ref, len) == 0) {
-                *out = record.after;
-                found = true;
-            }
+            if (record.ref_len != len || memcmp(record.ref, ref, len) != 0)
+                continue;
+            out->any = true;
+            out->durable = record.generation <= repo->checkpointed;
+            out->passed = out->passed || cdb_oid_equal(now, &record.before) || cdb_oid_equal(now, &record.after);
+            out->head = record.after;
         }
     }
     pthread_mutex_unlock(&repo->mutex);
-    return found;
 }
 
+/* As recovery would decide it, but that nothing is merged: what was pushed after a power cut is not seen before. */
 int cdb_repo_ref(struct cdb_repo *repo, const char *ref, struct cdb_oid *out)
 {
-    struct cdb_oid journalled;
+    static const struct cdb_oid none;
+    struct journalled journalled;
     bool contained = false;
     int result = cdb_ref_read(repo->dir, ref, out);
-    if (!journalled_ref(repo, ref, &journalled))
+    look_into_journal(repo, ref, result == 0 ? out : &none, &journalled);
+    if (!journalled.any || (result < 0 && result != CHRONDB_EDAMAGED) ||
+        (result >= 0 && (journalled.durable || (result == 0 && cdb_oid_equal(out, &journalled.head)))))
         return result;
-    if (result == 0 && !cdb_oid_equal(out, &journalled)) {
-        result = cdb_timeline_contains(repo->objects, out, &journalled, &contained);
-        if (result == CHRONDB_EDAMAGED)
-            result = 0; /* the ref itself was lost in the power cut, with what it named */
-    }
-    if (result < 0 && result != CHRONDB_EDAMAGED)
-        return result;
+    if (result == 0 && !journalled.passed &&
+        cdb_timeline_contains(repo->objects, out, &journalled.head, &contained) == CHRONDB_ESYSTEM)
+        return CHRONDB_ESYSTEM;
     if (!contained)
-        *out = journalled;
+        *out = journalled.head;
     return 0;
 }
 
@@ -145,15 +154,16 @@ int cdb_repo_attend(struct cdb_repo *repo)
     bool same_boot = missing == 0 && memcmp(state.boot, repo->boot, CDB_BOOT_SIZE) == 0;
     if (cdb_lock_is_held(repo->dir,
                          CDB_LOCK_PATH)) /* a live writer: it recovers, or is only in the middle of a write */
-        return same_boot ? 0 : load_overlay(repo);
+        return same_boot ? 0 : load_overlay(repo, &state);
     int result = cdb_lock_take(&lock, repo->dir, CDB_LOCK_PATH, 0);
     if (result != 0) /* read-only, or another was faster */
-        return same_boot ? 0 : load_overlay(repo);
+        return same_boot ? 0 : load_overlay(repo, &state);
     cdb_state_read(repo->dir, &state);
-    result = is_clean(repo, &state) ? 0 : cdb_recover(repo, &state);
+    struct cdb_state recovered = state;
+    result = is_clean(repo, &state) ? 0 : cdb_recover(repo, &recovered, true, 0);
     cdb_lock_release(&lock);
     if (result == CHRONDB_ESYSTEM || result == CHRONDB_EBUSY) /* full disk ...: what can be read shall be */
-        return same_boot ? 0 : load_overlay(repo);
+        return same_boot ? 0 : load_overlay(repo, &state);
     if (result == 0)
         drop_overlay(repo);
     return result;

@@ -2,7 +2,6 @@
  *
  *     HEAD config objects/ refs/       a bare git repository
  *     chrondb/format                   "1\n": complete, and of that version
- *     chrondb/creating                 a creation in place that is not finished
  *     chrondb/lock, maintenance.lock   locks, empty
  *     chrondb/journal, state           see journal.h, state.h
  *     chrondb/ref.tmp                  the writer's, see publish.h
@@ -35,7 +34,8 @@ struct cdb_repo {
     pthread_mutex_t write_mutex; /* writers of this process, before the writer lock */
     pthread_mutex_t mutex;       /* guards what follows */
     bool overlay;                /* another boot's journal, which we cannot recover: read through it */
-    struct cdb_half halves[2];
+    struct cdb_half halves[2];   /* by generation */
+    uint64_t checkpointed;       /* generations up to this one are durable without it */
     bool checkpoint_due;
 };
 
@@ -77,8 +77,10 @@ int cdb_layout_check_format(int dir, const char *path);
 
 /* ---- recover.c ---- */
 
-/* The caller holds the writer lock; `state` is what it read and becomes what is true. */
-int cdb_recover(struct cdb_repo *repo, struct cdb_state *state);
+/* The caller holds the writer lock; `state` is what it read and becomes what is true. Unless it is `trusted`, nothing
+ * that was not synced is believed to be there. CHRONDB_EBUSY if a live git command holds a branch's lock, that has to be
+ * moved, for longer than `wait_ms`. */
+int cdb_recover(struct cdb_repo *repo, struct cdb_state *state, bool trusted, int wait_ms);
 
 /* ---- checkpoint.c ---- */
 

@@ -57,6 +57,15 @@ const struct cdb_known *cdb_state_find(const struct cdb_state *state, const stru
     return NULL;
 }
 
+const struct cdb_known *cdb_state_find_ref(const struct cdb_state *state, const char *ref)
+{
+    uint64_t hash = hash_name(ref);
+    for (int i = 0; i < CDB_STATE_KNOWN; i++)
+        if (state->known[i].ref == hash)
+            return &state->known[i];
+    return NULL;
+}
+
 void cdb_state_remember(struct cdb_state *state, const char *ref, const struct cdb_oid *oid, chrondb_time time)
 {
     uint64_t hash = hash_name(ref);

@@ -34,6 +34,7 @@ struct cdb_state {
     uint64_t generation;   /* of the active half, 0: nothing written yet */
     uint64_t salt;         /* of that generation */
     uint64_t tail;         /* in the active half */
+    uint64_t last;         /* where its last record begins; the tail: it is not known, or there is none */
     uint64_t sequence;     /* of the last record */
     uint64_t checkpointed; /* generations up to this one are in packs */
     uint64_t filled[2];    /* bytes of each half that were written at least once */
@@ -49,6 +50,8 @@ int cdb_state_read(int dir, struct cdb_state *state);
 int cdb_state_write(int fd, struct cdb_state *state);
 /* NULL if not known. */
 const struct cdb_known *cdb_state_find(const struct cdb_state *state, const struct cdb_oid *oid);
+/* What is known of a branch; NULL if nothing is. */
+const struct cdb_known *cdb_state_find_ref(const struct cdb_state *state, const char *ref);
 void cdb_state_remember(struct cdb_state *state, const char *ref, const struct cdb_oid *oid, chrondb_time time);
 
 /* Is there a frozen half whose objects wait for a checkpoint? */

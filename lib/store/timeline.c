@@ -167,39 +167,72 @@ size_t cdb_timeline_at(const struct cdb_timeline *timeline, chrondb_time time)
 
 /* ---- ancestry ---------------------------------------------------------------------------------- */
 
-int cdb_timeline_contains(struct cdb_objects *objects, const struct cdb_oid *head, const struct cdb_oid *wanted,
-                          bool *out)
+/* Collect a commit and its ancestors, up to `wanted` if that is one (or NULL): then *found. `seen` is used as a set. */
+static int collect_ancestors(struct cdb_times *seen, const struct cdb_oid *head, const struct cdb_oid *wanted,
+                             bool *found)
 {
     static const chrondb_time no_time;
-    struct cdb_times seen; /* used as a set */
     struct cdb_oid *queue = NULL;
     size_t count = 0, room = 0, next = 0;
     struct cdb_buf content = CDB_BUF_INIT;
     int result = cdb_array_grow(&queue, &room, count, sizeof(*queue));
-    cdb_times_init(&seen, objects);
-    *out = false;
     if (result == 0) {
         queue[count++] = *head;
-        result = cdb_times_add(&seen, head, no_time);
+        result = cdb_times_add(seen, head, no_time);
     }
-    while (result == 0 && next < count && !*out) {
+    while (result == 0 && next < count && !*found) {
         struct cdb_commit commit;
         struct cdb_oid at = queue[next++];
-        if ((*out = cdb_oid_equal(&at, wanted)))
+        if (wanted != NULL && (*found = cdb_oid_equal(&at, wanted)))
             break;
-        result = cdb_commit_read(objects, &at, &content, &commit);
+        result = cdb_commit_read(seen->objects, &at, &content, &commit);
         for (size_t i = 0; result == 0 && i < commit.parent_count; i++) {
             struct cdb_oid parent = cdb_commit_parent(&commit, i);
-            if (known(&seen, &parent) != NULL)
+            if (known(seen, &parent) != NULL)
                 continue;
             if ((result = cdb_array_grow(&queue, &room, count, sizeof(*queue))) != 0)
                 break;
             queue[count++] = parent;
-            result = cdb_times_add(&seen, &parent, no_time);
+            result = cdb_times_add(seen, &parent, no_time);
         }
     }
     cdb_buf_release(&content);
-    cdb_times_release(&seen);
     free(queue);
+    return result;
+}
+
+int cdb_timeline_contains(struct cdb_objects *objects, const struct cdb_oid *head, const struct cdb_oid *wanted,
+                          bool *out)
+{
+    struct cdb_times seen;
+    cdb_times_init(&seen, objects);
+    *out = false;
+    int result = collect_ancestors(&seen, head, wanted, out);
+    cdb_times_release(&seen);
+    return result;
+}
+
+int cdb_timeline_common(struct cdb_objects *objects, const struct cdb_oid *ours, const struct cdb_oid *theirs,
+                        struct cdb_oid *out)
+{
+    struct cdb_times seen;
+    struct cdb_buf content = CDB_BUF_INIT;
+    struct cdb_oid at = *ours;
+    bool ignored = false;
+    cdb_times_init(&seen, objects);
+    memset(out, 0, sizeof(*out));
+    int result = collect_ancestors(&seen, theirs, NULL, &ignored);
+    while (result == 0 && known(&seen, &at) == NULL) {
+        struct cdb_commit commit;
+        result = cdb_commit_read(objects, &at, &content, &commit);
+        if (result != 0 || commit.parent_count == 0)
+            goto out;
+        at = cdb_commit_parent(&commit, 0);
+    }
+    if (result == 0)
+        *out = at;
+out:
+    cdb_buf_release(&content);
+    cdb_times_release(&seen);
     return result;
 }

@@ -47,5 +47,8 @@ size_t cdb_timeline_at(const struct cdb_timeline *timeline, chrondb_time time);
 /* Is `wanted` the commit `head` or an ancestor of it, by whatever parents? */
 int cdb_timeline_contains(struct cdb_objects *objects, const struct cdb_oid *head, const struct cdb_oid *wanted,
                           bool *out);
+/* The newest commit of the first-parent chain of `ours` that is `theirs` or an ancestor of it; zeros: none. */
+int cdb_timeline_common(struct cdb_objects *objects, const struct cdb_oid *ours, const struct cdb_oid *theirs,
+                        struct cdb_oid *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,14 +57,51 @@ static int lock_mutex(struct cdb_txn *txn, int timeout_ms)
     return error == 0 ? 0 : cdb_error(CHRONDB_EBUSY, "busy", "another thread is writing; try again");
 }
 
-static int recover_if_needed(struct cdb_txn *txn)
+/* The header of a record at an offset of the file: its length, or 0. */
+static size_t peek(int fd, uint64_t at, struct cdb_record *out)
+{
+    unsigned char header[CDB_RECORD_HEADER];
+    return cdb_fs_pread_full(fd, header, sizeof(header), (off_t)at) == (ssize_t)sizeof(header)
+               ? cdb_record_peek(out, header)
+               : 0;
+}
+
+/* The state is believed only if the journal goes with it: ends where the state says, and is not newer. A disk that was
+ * away without a boot, a backup put back, a journal removed by hand would make us write over, or behind, what nobody
+ * would then find. */
+static bool agrees(const struct cdb_state *state, int fd)
+{
+    struct cdb_record record;
+    uint64_t half = state->active * CDB_JOURNAL_HALF, other = CDB_JOURNAL_HALF - half;
+    if (state->generation == 0)
+        return fd < 0 || (peek(fd, 0, &record) == 0 && peek(fd, CDB_JOURNAL_HALF, &record) == 0);
+    if (fd < 0)
+        return state->checkpointed >= state->generation;
+    if (state->last < state->tail &&
+        (peek(fd, half + state->last, &record) != state->tail - state->last ||
+         record.generation != state->generation || record.salt != state->salt || record.sequence != state->sequence))
+        return false;
+    if (state->tail + CDB_RECORD_HEADER <= CDB_JOURNAL_HALF && peek(fd, half + state->tail, &record) != 0 &&
+        record.generation == state->generation && record.salt == state->salt && record.sequence > state->sequence)
+        return false;
+    return peek(fd, other, &record) == 0 || record.generation < state->generation;
+}
+
+static int recover_if_needed(struct cdb_txn *txn, int wait_ms)
 {
     struct cdb_repo *repo = txn->repo;
-    int missing = cdb_state_read(repo->dir, &txn->state);
-    if (missing == 0 && !txn->state.in_progress && cdb_fs_boot_known(repo->boot) &&
-        memcmp(txn->state.boot, repo->boot, CDB_BOOT_SIZE) == 0)
+    bool missing = cdb_state_read(repo->dir, &txn->state) != 0;
+    if (txn->journal < 0)
+        txn->journal = openat(repo->dir, CDB_JOURNAL_PATH, O_RDWR | O_CLOEXEC);
+    if (txn->journal < 0 && errno != ENOENT)
+        return cdb_error_errno(CDB_JOURNAL_PATH, "cannot open '%s'", CDB_JOURNAL_PATH);
+    bool same_boot = !missing && cdb_fs_boot_known(repo->boot) &&
+                     memcmp(txn->state.boot, repo->boot, CDB_BOOT_SIZE) == 0;
+    if (same_boot && txn->state.in_progress)
+        return cdb_recover(repo, &txn->state, true, wait_ms);
+    if (same_boot && agrees(&txn->state, txn->journal))
         return 0;
-    return cdb_recover(repo, &txn->state);
+    return cdb_recover(repo, &txn->state, false, wait_ms);
 }
 
 /* The writer lock, and room in the journal: where a checkpoint is overdue, help with it. */
@@ -74,10 +112,11 @@ static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
         int result = cdb_lock_take(&txn->lock, txn->repo->dir, CDB_LOCK_PATH, left > 0 ? (int)left : 0);
         if (result != 0)
             return result;
-        result = recover_if_needed(txn);
+        result = recover_if_needed(txn, left > 0 ? (int)left : 0);
         if (result != 0 || !cdb_journal_must_wait(&txn->state))
             return result;
         cdb_lock_release(&txn->lock); /* the checkpoint needs it */
+        left = deadline - cdb_monotonic_ms();
         result = cdb_checkpoint(txn->repo, left > 0 ? (int)left : 1000);
         if (result != 0)
             return result;
@@ -105,7 +144,7 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
 {
     memset(txn, 0, sizeof(*txn));
     txn->repo = repo;
-    txn->lock = txn->state_file = -1;
+    txn->lock = txn->state_file = txn->journal = -1;
     int64_t deadline = cdb_monotonic_ms() + timeout_ms;
     int result = CHRONDB_ESYSTEM;
     if ((txn->ref = strdup(ref)) == NULL || asprintf(&txn->ref_lock, "%s.lock", ref) < 0)
@@ -225,7 +264,7 @@ static int begin_generation(struct cdb_state *state)
     if (state->generation > 0)
         state->active ^= 1;
     state->generation++;
-    state->tail = 0;
+    state->tail = state->last = 0;
     state->objects = 0;
     return 0;
 }
@@ -256,6 +295,7 @@ static int append(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time 
     if (fdatasync(fd) != 0)
         return journal_error();
     CDB_FAULT("journal-synced");
+    state->last = state->tail;
     state->tail += txn->scratch.len;
     state->objects += txn->object_count;
     state->sequence++;
@@ -271,16 +311,32 @@ static void take_back(int fd, const struct cdb_state *before)
         fdatasync(fd);
 }
 
-static int open_journal(struct cdb_txn *txn, int *fd)
+/* The first write: the journal's name must be as durable as what it will hold, and so must the database's, which its
+ * creator may just have renamed into place, or have died after. */
+static int create_journal(struct cdb_txn *txn)
 {
     int dir = txn->repo->dir;
-    *fd = openat(dir, CDB_JOURNAL_PATH, O_WRONLY | O_CLOEXEC);
-    if (*fd >= 0)
-        return 0;
-    if (errno != ENOENT || (*fd = openat(dir, CDB_JOURNAL_PATH, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) < 0)
-        return cdb_error_errno(CDB_JOURNAL_PATH, "cannot open '%s'", CDB_JOURNAL_PATH);
+    txn->journal = openat(dir, CDB_JOURNAL_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (txn->journal < 0)
+        return cdb_error_errno(CDB_JOURNAL_PATH, "cannot create '%s'", CDB_JOURNAL_PATH);
     memset(txn->state.filled, 0, sizeof(txn->state.filled));
-    return cdb_fs_sync_dir(dir, "chrondb");
+    int above = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (above >= 0) { /* what we may not open or sync is not ours to worry about */
+        (void)fsync(above);
+        close(above);
+    }
+    int result = cdb_fs_sync_dir(dir, ".");
+    return result == 0 ? cdb_fs_sync_dir(dir, "chrondb") : result;
+}
+
+static int ready_journal(struct cdb_txn *txn)
+{
+    struct stat st;
+    if (txn->journal >= 0 && (txn->state.generation > 0 || (fstat(txn->journal, &st) == 0 && st.st_size > 0)))
+        return 0;
+    if (txn->journal >= 0)
+        close(txn->journal);
+    return create_journal(txn);
 }
 
 static uint64_t record_length(const struct cdb_txn *txn)
@@ -301,10 +357,9 @@ static int sync_foreign_head(struct cdb_txn *txn)
 int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time)
 {
     struct cdb_state after;
-    int journal = -1;
     int result = sync_foreign_head(txn);
     if (result == 0)
-        result = open_journal(txn, &journal);
+        result = ready_journal(txn);
     if (result == 0 && txn->pack == NULL &&
         cdb_journal_plan(&txn->state, record_length(txn), txn->object_count) == CDB_JOURNAL_NO_ROOM)
         result = become_large(txn);
@@ -318,24 +373,21 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
     if (result == 0 && cdb_journal_plan(&after, record_length(txn), txn->object_count) == CDB_JOURNAL_SWITCH)
         result = begin_generation(&after);
     if (result != 0)
-        goto out;
+        return result;
     struct cdb_state before = after;
-    result = append(txn, head, time, &after, journal);
+    result = append(txn, head, time, &after, txn->journal);
     if (result == 0)
         result = cdb_publish_rename(txn->repo, txn->ref_lock, txn->ref);
     if (result != 0) {
-        take_back(journal, &before);
-        goto out;
+        take_back(txn->journal, &before);
+        return result;
     }
     txn->ref_locked = false;
     CDB_FAULT("ref-renamed");
     cdb_state_remember(&after, txn->ref, head, time);
     txn->state = after;
     txn->repo->checkpoint_due = cdb_checkpoint_due(&after);
-out:
-    if (journal >= 0)
-        close(journal);
-    return result;
+    return 0;
 }
 
 void cdb_txn_end(struct cdb_txn *txn)
@@ -350,6 +402,8 @@ void cdb_txn_end(struct cdb_txn *txn)
         (void)cdb_state_write(txn->state_file, &txn->state); /* failing, the next command recovers needlessly */
         close(txn->state_file);
     }
+    if (txn->journal >= 0)
+        close(txn->journal);
     CDB_FAULT("state-written");
     cdb_lock_release(&txn->lock);
     if (txn->mutex_held)

@@ -20,7 +20,7 @@ struct cdb_txn {
     struct cdb_oid base; /* the head when the locks were taken; zeros: the branch has no commit */
     struct cdb_state state;
     char *ref, *ref_lock;
-    int lock, state_file;
+    int lock, state_file, journal;
     bool mutex_held, ref_locked;
     struct cdb_deflater *deflater;
     struct cdb_buf objects; /* for the record */

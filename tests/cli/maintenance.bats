@@ -41,3 +41,27 @@ write_some() { # ROUND
     same documents $((round * 200)) "$("$CHRONDB" count --format raw)"
     git -C .chrondb fsck --strict
 }
+
+@test "packs stay few, loose objects too, and readers beside it never fail" {
+    export CHRONDB_TEST_FOREGROUND_MAINTENANCE=1
+    local round most=0 reader
+    given put n:0-1 1
+    (
+        while [ ! -e stop ]; do
+            "$CHRONDB" get n:0-1 >/dev/null && "$CHRONDB" history n:0-1 --limit 1 >/dev/null || touch failed
+        done
+    ) &
+    reader=$!
+    for ((round = 1; round <= 60; round++)); do
+        write_some $round >/dev/null
+        most=$(($(packs) > most ? $(packs) : most))
+    done
+    touch stop
+    wait $reader
+    [ ! -e failed ]
+    printf 'most packs: %s\n' "$most"
+    ((most > 0 && most <= 8))
+    (($("$CHRONDB" info | jq .loose_objects) <= 5000))
+    same documents 12001 "$("$CHRONDB" count --format raw)"
+    git -C .chrondb fsck --strict --full
+}

@@ -1,0 +1,22 @@
+/* Keeping packs few: small ones are merged so that their sizes grow geometrically (as `git repack --geometric` does
+ * it). Only whole objects are copied, byte for byte; packs that hold deltas (pushed ones) are left alone. */
+#ifndef CDB_STORE_REPACK_H
+#define CDB_STORE_REPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/repo.h"
+
+#define CDB_PACKS_FEW 4 /* so many are never merged */
+
+/* How many of the smallest packs to merge, given the numbers of objects in ascending order: 0 for none. Afterwards each
+ * pack has at least twice as many objects as all smaller ones together, so n objects lie in about log2(n) packs, and
+ * every object is copied about that often. Pure. */
+size_t cdb_repack_plan(const uint64_t *counts, size_t packs);
+
+/* Merge what the plan says. The caller holds the maintenance lock. Readers in flight keep the files that they have
+ * open; those that come too late for a file look again. */
+int cdb_repack(struct cdb_repo *repo);
+
+#endif
