@@ -229,6 +229,8 @@ static int dispatch(chrondb_batch *batch, const struct cdb_json *json, const cha
 {
     uint32_t value = cdb_json_member(json, 0, "value", 5);
     bool takes_value = strcmp(op, "put") == 0 || strcmp(op, "patch") == 0;
+    if (!takes_value && strcmp(op, "delete") != 0 && strcmp(op, "check") != 0)
+        return invalid("\"op\" must be \"put\", \"patch\", \"delete\" or \"check\"");
     if (takes_value && value == 0)
         return invalid("\"value\" is missing");
     if (!takes_value && value != 0)
@@ -241,9 +243,7 @@ static int dispatch(chrondb_batch *batch, const struct cdb_json *json, const cha
         return chrondb_batch_patch(batch, key, text, size, condition);
     if (strcmp(op, "delete") == 0)
         return chrondb_batch_delete(batch, key, condition);
-    if (strcmp(op, "check") == 0)
-        return chrondb_batch_check(batch, key, condition);
-    return invalid("\"op\" must be \"put\", \"patch\", \"delete\" or \"check\"");
+    return chrondb_batch_check(batch, key, condition);
 }
 
 int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size, const chrondb_condition *defaults)

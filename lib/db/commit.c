@@ -125,8 +125,11 @@ static int conflict(struct commit *commit, const struct slot *slot, const char *
     bool there = versions.count > 0 && !cdb_oid_is_zero(&slot->before);
     if (there)
         cdb_oid_format(&versions.versions[0].commit, hex);
-    result = there ? cdb_error(CHRONDB_ECONFLICT, "conflict", "%s; its last commit is %s", text, hex)
-                   : cdb_error(CHRONDB_ECONFLICT, "conflict", "%s; it is not there", text);
+    if (there)
+        result = cdb_error(CHRONDB_ECONFLICT, "conflict", "%s; its last commit is %s", text, hex);
+    else
+        result = cdb_error(CHRONDB_ECONFLICT, "conflict", "%s%s", text,
+                           cdb_oid_is_zero(&slot->now) ? "" : "; this batch has put it there");
     if (there)
         cdb_error_set_current(hex);
     cdb_versions_release(&versions);
@@ -145,7 +148,8 @@ static int check_match(struct commit *commit, const struct slot *slot, const cha
         cdb_oid_format(&versions.versions[0].commit, hex);
     cdb_versions_release(&versions);
     if (result == 0 && (cdb_oid_is_zero(&slot->before) || strncasecmp(hex, match, len) != 0))
-        result = conflict(commit, slot, "it was changed since that commit");
+        result = conflict(commit, slot,
+                          cdb_oid_is_zero(&slot->before) ? "it does not exist" : "it was changed since that commit");
     return result;
 }
 
@@ -546,7 +550,7 @@ static int prepare(struct commit *commit)
     for (size_t i = 0; i < options->meta_count; i++) {
         const char *equals = strchr(options->meta[i], '=');
         if (equals == NULL || equals == options->meta[i] || !clean_utf8(options->meta[i]))
-            return cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected KEY=VALUE in UTF-8");
+            return cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected NAME=VALUE in UTF-8");
     }
     int result = wanted_time(commit, cdb_time_now(), &ignored);
     if (result == 0 && options->author != NULL)
@@ -573,15 +577,24 @@ static int run(struct commit *commit, const char *ref)
     return result;
 }
 
-/* Every result that the batch changed has the new commit; the others are looked up when asked for. */
-static void fill_results(chrondb_batch *batch)
+/* Did all operations together change the key? One may have undone the other. */
+static bool is_changed(const struct commit *commit, const char *key)
 {
+    const struct slots *slots = &commit->slots;
+    size_t found = slots->index_room > 0 ? slots->index[index_of(slots, key)] : 0;
+    return found != 0 && !cdb_oid_equal(&slots->list[found - 1]->before, &slots->list[found - 1]->now);
+}
+
+/* A key that the batch changed has the new commit; the others are looked up when asked for. */
+static void fill_results(const struct commit *commit)
+{
+    chrondb_batch *batch = commit->batch;
+    bool all = batch->all != NULL && !cdb_oid_equal(&batch->head, &batch->base);
     cdb_oid_format(&batch->head, batch->head_hex);
     for (size_t i = 0; i < batch->count; i++) {
         chrondb_result *result = &batch->results[i];
         result->key = batch->ops[i].key;
-        if (result->status == CHRONDB_CREATED || result->status == CHRONDB_UPDATED ||
-            result->status == CHRONDB_DELETED) {
+        if (all || is_changed(commit, result->key)) {
             memcpy(result->commit, batch->head_hex, sizeof(result->commit));
             result->time = batch->time;
         }
@@ -605,7 +618,7 @@ int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *opti
         result = run(&commit, ref.ptr);
     if (result == 0) {
         batch->committed = true;
-        fill_results(batch);
+        fill_results(&commit);
     } else {
         free(batch->results);
         batch->results = NULL;
@@ -645,7 +658,7 @@ const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t in
             memcpy(result->commit, batch->head_hex, sizeof(result->commit));
         result->time = batch->time;
     } else if (result->commit[0] == '\0' && cdb_key_parse(&key, result->key, strlen(result->key)) == 0 &&
-               cdb_versions_find(batch->db->repo, &batch->base, &key, 1, NULL, NULL, &versions, &ever) == 0 &&
+               cdb_versions_find(batch->db->repo, &batch->head, &key, 1, NULL, NULL, &versions, &ever) == 0 &&
                versions.count > 0) {
         cdb_oid_format(&versions.versions[0].commit, result->commit);
         result->time = versions.versions[0].time;

@@ -29,7 +29,7 @@ struct chrondb_snapshot {
 
 /* Which commit WHEN means on a branch (full name): zeros if it was before the first one. `text` NULL: the head. */
 int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *out);
-/* Which moment WHEN means: a time itself, or the effective time of a commit. "now" is the clock. */
+/* Which moment WHEN means: a time itself, or the effective time of a commit. "now" is the head's. */
 int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_time *out);
 
 /* The branch's full name; it must exist, or be the default one, or the first of an empty database. */

@@ -10,8 +10,9 @@
 #include "util/error.h"
 #include "util/time.h"
 
-#define STEPS_MAX 1000000000u
-#define TAG_DEPTH 8
+#define STEPS_MAX  1000000000u
+#define TAG_DEPTH  8
+#define HEX_DIGITS "0123456789abcdefABCDEF"
 
 static int no_such(const char *text, const char *why)
 {
@@ -139,6 +140,15 @@ static int follow_steps(chrondb *db, const char *steps, const char *text, struct
     return result;
 }
 
+/* A commit id, with steps behind it. */
+static int find_commit_name(chrondb *db, const char *name, const char *text, struct cdb_oid *out)
+{
+    size_t len = strcspn(name, "~^");
+    int result = strspn(name, HEX_DIGITS) == len ? find_commit(db, name, len, text, out)
+                                                 : no_such(text, "a commit id is 4 to 40 hex digits");
+    return result == 0 ? follow_steps(db, name + len, text, out) : result;
+}
+
 /* A ref or commit id, with steps behind it: 0, 1 (it is none), or an error. */
 static int find_name(chrondb *db, const char *name, const char *text, bool commit_too, struct cdb_oid *out)
 {
@@ -147,7 +157,7 @@ static int find_name(chrondb *db, const char *name, const char *text, bool commi
     if (base == NULL)
         return cdb_error_memory();
     int result = len > 0 ? find_ref(db, base, text, out) : 1;
-    if (result == 1 && name[len] != '\0' && commit_too && strspn(base, "0123456789abcdefABCDEF") == len && len >= 4 &&
+    if (result == 1 && name[len] != '\0' && commit_too && strspn(base, HEX_DIGITS) == len && len >= 4 &&
         len <= CDB_OID_HEX)
         result = find_commit(db, base, len, text, out);
     if (result == 0)
@@ -211,10 +221,7 @@ static int resolve_form(chrondb *db, const struct cdb_oid *head, const char *tex
         return 0;
     case CDB_WHEN_VERSION:
         return find_version(db, head, &when, text, &out->commit);
-    case CDB_WHEN_COMMIT:
-        return find_name(db, when.name, text, true, &out->commit) == 0
-                   ? 0
-                   : find_commit(db, when.name, when.name_len, text, &out->commit);
+    case CDB_WHEN_COMMIT: /* looked up before: resolve() */
     case CDB_WHEN_REF:
         break;
     case CDB_WHEN_UNKNOWN:
@@ -243,11 +250,14 @@ static int resolve(chrondb *db, const char *ref, const char *text, struct resolv
         out->commit = head;
         return 0;
     }
-    if (has_prefix(text, "ref:")) {
+    bool is_version = text[0] != '\0' && text[strlen(text) - 1] == '}' && strstr(text, "@{") != NULL;
+    if (has_prefix(text, "ref:") && !is_version) {
         result = find_name(db, text + 4, text, false, &out->commit);
         return result == 1 ? no_such(text, "there is no such branch or tag") : result;
     }
-    if (!has_prefix(text, "time:") && !has_prefix(text, "commit:")) {
+    if (has_prefix(text, "commit:") && !is_version)
+        return find_commit_name(db, text + 7, text, &out->commit);
+    if (!has_prefix(text, "time:") && !is_version) {
         result = find_name(db, text, text, true, &out->commit);
         if (result != 1)
             return result;
@@ -274,7 +284,7 @@ int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_tim
     int result = resolve(db, ref, text, &resolved);
     if (result != 0)
         return result;
-    if (resolved.is_time || resolved.is_now) {
+    if (resolved.is_time || (resolved.is_now && cdb_oid_is_zero(&resolved.commit))) {
         *out = resolved.is_time ? resolved.time : cdb_time_now();
         return 0;
     }

@@ -138,7 +138,8 @@ int cdb_ref_branch(int dir, const char *branch, struct cdb_buf *out)
     cdb_buf_clear(out);
     if (branch == NULL || *branch == '\0')
         return head_branch(dir, out);
-    cdb_buf_adds(out, CDB_HEADS);
+    if (strncmp(branch, CDB_HEADS, strlen(CDB_HEADS)) != 0)
+        cdb_buf_adds(out, CDB_HEADS);
     cdb_buf_adds(out, branch);
     int result = cdb_buf_check(out);
     if (result != 0)

@@ -104,15 +104,15 @@ def parse(name, section, start, lines):
 
 def script(commands, marker):
     now = None
-    text = ["status=0"]
+    text = ["last_status=0"]
     for command in commands:
         now = command.clock or (START if now is None else now)
         text += [
             f"export CHRONDB_TEST_NOW={shlex.quote(now)}",
-            "(exit $status)",
+            "(exit $last_status)",
             f"eval {shlex.quote(os.linesep.join(command.text))} 2>&1 </dev/null",
-            "status=$?",
-            f"printf '%s %s\\n' {marker} $status",
+            "last_status=$?",
+            f"printf '%s %s\\n' {marker} $last_status",
         ]
         moment = datetime.datetime.fromisoformat(now.replace("Z", "+00:00"))
         if not command.text[0].startswith("#"):
@@ -156,11 +156,12 @@ def without_sizes(lines):
 
 
 def fold(line):
-    """Lines of at most WIDTH, broken behind commas (of JSON) or blanks, a backslash at the end of all but the last."""
+    """Lines of at most WIDTH, a backslash at the end of all but the last, broken between members of JSON or words."""
     lines = []
-    gap = "," if line.startswith(("{", "[")) else " "
+    gaps = [',"', " "] if line.startswith(("{", "[", '"')) else [" "]
     while len(line) > WIDTH:
-        at = line.rfind(gap, WIDTH // 2, WIDTH - 1) + 1 or WIDTH - 1
+        places = [line.rfind(gap, WIDTH // 4, WIDTH - 1) + 1 for gap in gaps]
+        at = next(filter(None, places), WIDTH - 1)
         lines.append(line[:at] + "\\")
         line = line[at:]
     return lines + [line]
