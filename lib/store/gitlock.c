@@ -18,6 +18,7 @@
 #include "util/fs.h"
 
 #define ARGUMENTS_MAX    ((size_t)256 << 10)
+#define KERNEL_THREAD    0x00200000u /* PF_KTHREAD, in the ninth field of /proc/PID/stat */
 #define START_SLACK      2   /* seconds: process start times are rounded, clocks drift */
 #define EXAMINE_EVERY_MS 250 /* looking at every process is not cheap */
 
@@ -48,7 +49,29 @@ static enum cdb_presence link_presence(int proc, const char *name, const char *r
     return is_inside(target, repository) ? CDB_PRESENT : CDB_ABSENT;
 }
 
-static enum cdb_presence files_presence(int proc, const char *repository)
+/* Is it the database's directory as chrondb opens it (repo.c)? Such a process is one of ours: it may wait for the very
+ * lock we look at, and takes git's locks only under the writer lock, which we hold. Nobody inherits such a descriptor by
+ * an exec (as from `flock DIR git ...`), and opendir(3) opens it in another way. */
+static bool is_handle(int fds, const char *fd, const char *repository)
+{
+    char target[PATH_MAX], path[64], info[512];
+    ssize_t n = readlinkat(fds, fd, target, sizeof(target) - 1);
+    if (n <= 0)
+        return false;
+    target[n] = '\0';
+    if (strcmp(target, repository) != 0)
+        return false;
+    snprintf(path, sizeof(path), "../fdinfo/%.16s", fd);
+    n = cdb_fs_read_head(fds, path, info, sizeof(info) - 1);
+    if (n <= 0)
+        return false;
+    info[n] = '\0';
+    const char *line = strstr(info, "flags:");
+    unsigned long flags = line != NULL ? strtoul(line + strlen("flags:"), NULL, 8) : 0;
+    return (flags & (O_CLOEXEC | O_DIRECTORY | O_NONBLOCK)) == (O_CLOEXEC | O_DIRECTORY);
+}
+
+static enum cdb_presence files_presence(int proc, const char *repository, bool *ours)
 {
     enum cdb_presence found = CDB_ABSENT;
     int fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -59,9 +82,11 @@ static enum cdb_presence files_presence(int proc, const char *repository)
             close(fd);
         return gone ? CDB_ABSENT : CDB_UNKNOWN;
     }
-    for (struct dirent *entry; found != CDB_PRESENT && (entry = readdir(dir)) != NULL;)
-        if (entry->d_name[0] != '.' && link_presence(dirfd(dir), entry->d_name, repository) == CDB_PRESENT)
+    for (struct dirent *entry; !*ours && (entry = readdir(dir)) != NULL;)
+        if (entry->d_name[0] != '.' && link_presence(dirfd(dir), entry->d_name, repository) == CDB_PRESENT) {
             found = CDB_PRESENT;
+            *ours = is_handle(dirfd(dir), entry->d_name, repository);
+        }
     closedir(dir);
     return found;
 }
@@ -87,7 +112,7 @@ static enum cdb_presence words_presence(int proc, const char *file, const char *
     if (words == NULL)
         return CDB_UNKNOWN;
     ssize_t n = cdb_fs_read_head(proc, file, words, ARGUMENTS_MAX);
-    if (n < 0)
+    if (n < 0 && errno != ESRCH) /* which also kernel threads say */
         found = CDB_UNKNOWN;
     for (ssize_t at = 0; at < n && found == CDB_ABSENT;) {
         words[n] = '\0';
@@ -103,13 +128,16 @@ static enum cdb_presence words_presence(int proc, const char *file, const char *
 static enum cdb_presence process_presence(int proc, const char *repository)
 {
     char cwd[PATH_MAX] = "/";
+    bool ours = false;
+    enum cdb_presence more = files_presence(proc, repository, &ours);
+    if (ours)
+        return CDB_ABSENT;
     enum cdb_presence found = link_presence(proc, "cwd", repository);
     if (found == CDB_PRESENT)
         return found;
     ssize_t n = readlinkat(proc, "cwd", cwd, sizeof(cwd) - 1);
     if (n > 0)
         cwd[n] = '\0';
-    enum cdb_presence more = files_presence(proc, repository);
     if (more == CDB_ABSENT)
         more = words_presence(proc, "cmdline", "", cwd, repository);
     if (more == CDB_ABSENT)
@@ -119,7 +147,7 @@ static enum cdb_presence process_presence(int proc, const char *repository)
 
 /* ---- which processes matter? ---- */
 
-/* The start of a process in seconds of the real-time clock; false if it is gone. */
+/* The start of a process in seconds of the real-time clock; false if it is gone, or no process but a kernel thread. */
 static bool start_time(int proc, int64_t *seconds)
 {
     char text[1024];
@@ -130,6 +158,8 @@ static bool start_time(int proc, int64_t *seconds)
     text[n] = '\0';
     const char *p = strrchr(text, ')'); /* the command's name may hold anything */
     for (int field = 2; p != NULL && field < 22; field++) {
+        if (field == 9 && (strtoul(p + 1, NULL, 10) & KERNEL_THREAD) != 0)
+            return false;
         p = strchr(p + 1, ' ');
     }
     if (p == NULL)
@@ -155,7 +185,7 @@ static bool may_own(int proc, unsigned uid)
     return ids[0] == uid || ids[1] == uid || ids[2] == uid || ids[3] == uid;
 }
 
-enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_mtime, unsigned uid, int *pid)
+enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_time, unsigned uid, int *pid)
 {
     enum cdb_presence found = CDB_ABSENT;
     DIR *processes = opendir("/proc");
@@ -168,7 +198,7 @@ enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_mtime, unsig
         int proc = openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
             continue;
-        if (start_time(proc, &started) && started <= lock_mtime + START_SLACK && may_own(proc, uid)) {
+        if (start_time(proc, &started) && started <= lock_time + START_SLACK && may_own(proc, uid)) {
             enum cdb_presence presence = process_presence(proc, path);
             if (presence != CDB_ABSENT) {
                 found = presence;
@@ -204,7 +234,8 @@ static bool remove_if_stale(int dir, const char *repository, const char *lock, i
     int64_t age = lock_age(&before, watched_seconds);
     if (cdb_git_lock_judge(age, CDB_ABSENT) == CDB_WAIT)
         return false;
-    enum cdb_presence presence = cdb_git_lock_owner(repository, before.st_mtime, before.st_uid, owner);
+    /* The time of its last change of status: nothing sets that one back. */
+    enum cdb_presence presence = cdb_git_lock_owner(repository, before.st_ctime, before.st_uid, owner);
     if (cdb_git_lock_judge(age, presence) == CDB_WAIT)
         return false;
     if (fstatat(dir, lock, &after, AT_SYMLINK_NOFOLLOW) != 0)

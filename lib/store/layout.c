@@ -243,6 +243,8 @@ static int fill(int dir, int *lock)
     spread_subdirectories(dir, ".");
     int result = cdb_fs_mkdir(dir, "chrondb");
     CDB_FAULT("create-began");
+    if (result == 0) /* by which a creation that was cut short is known, in whatever order the rest becomes durable */
+        result = cdb_fs_sync_dir(dir, ".");
     if (result == 0)
         result = cdb_lock_take(lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS);
     if (result == 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {

@@ -33,10 +33,10 @@ enum cdb_verdict { CDB_WAIT, CDB_REMOVE };
  * in the repository; what cannot be examined counts as alive for ten minutes. Pure. */
 enum cdb_verdict cdb_git_lock_judge(int64_t age_seconds, enum cdb_presence owner);
 
-/* Look whether a process that started before `lock_mtime` (seconds), and that could have created a file of owner `uid`,
- * has a file open, its directory, an argument or GIT_* in its environment in the repository at `path` (absolute). `pid`
- * tells one that does. */
-enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_mtime, unsigned uid, int *pid);
+/* Look whether a process that started before `lock_time` (seconds), that could have created a file of owner `uid`, and
+ * that is none of chrondb's, has a file open, its directory, an argument or GIT_* in its environment in the repository
+ * at `path` (absolute). `pid` tells one that does, or that could not be examined. */
+enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_time, unsigned uid, int *pid);
 
 /* Take git's lock on a file below `dir` ("refs/heads/main.lock"): it becomes a second link of the file `ours`
  * (already there), so that after a crash it is ours beyond doubt. Waits up to `timeout_ms` for a live owner and removes

@@ -27,6 +27,14 @@ static int create_temporary(int dir)
     return 0;
 }
 
+void cdb_publish_sweep(struct cdb_repo *repo)
+{
+    static const char *const locks[] = {"HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock"};
+    for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
+        if (cdb_git_lock_sweep(repo->dir, repo->path, locks[i]))
+            cdb_repo_notice(repo, CHRONDB_NOTE, "removed '%s', left by a git command that died", locks[i]);
+}
+
 int cdb_publish_lock(struct cdb_repo *repo, const char *ref_lock, int timeout_ms)
 {
     bool removed = false;
@@ -36,6 +44,8 @@ int cdb_publish_lock(struct cdb_repo *repo, const char *ref_lock, int timeout_ms
         result = cdb_git_lock_take(repo->dir, repo->path, CDB_REF_TEMPORARY, ref_lock, timeout_ms, &removed);
     if (removed)
         cdb_repo_notice(repo, CHRONDB_NOTE, "removed '%s', left by a git command that died", ref_lock);
+    if (result == 0)
+        cdb_publish_sweep(repo);
     CDB_FAULT("ref-locked");
     return result;
 }

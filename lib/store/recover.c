@@ -221,14 +221,6 @@ static int finish_last_write(struct cdb_recovery *recovery, uint64_t acknowledge
 
 /* ---- both -------------------------------------------------------------------------------------- */
 
-static void sweep_locks(struct cdb_repo *repo)
-{
-    static const char *const locks[] = {"HEAD.lock", "packed-refs.lock", "config.lock"};
-    for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
-        if (cdb_git_lock_sweep(repo->dir, repo->path, locks[i]))
-            cdb_repo_notice(repo, CHRONDB_NOTE, "removed '%s', left by a git command that died", locks[i]);
-}
-
 static void sweep_temporaries(struct cdb_repo *repo)
 {
     cdb_publish_done(repo);
@@ -272,7 +264,7 @@ int cdb_recover(struct cdb_repo *repo, struct cdb_state *state, bool trusted, in
         cdb_repo_notice(repo, CHRONDB_WARNING, "the journal was damaged or removed; begun anew");
     CDB_FAULT("recover-replayed");
     if (result == 0) {
-        sweep_locks(repo);
+        cdb_publish_sweep(repo);
         sweep_temporaries(repo);
         result = write_state(&recovery);
     }

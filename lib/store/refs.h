@@ -13,7 +13,7 @@
 #define CDB_HEADS "refs/heads/"
 #define CDB_TAGS  "refs/tags/"
 
-/* The branch's full name for a short one ("main" -> "refs/heads/main"); NULL: what HEAD names. Symbolic refs are
+/* The branch's full name for a short one ("main" -> "refs/heads/main"; a full one stays); NULL: what HEAD names. Symbolic refs are
  * followed. 0; CHRONDB_EUSAGE "no_branch" (not a valid name, HEAD is detached); CHRONDB_EDAMAGED. */
 int cdb_ref_branch(int dir, const char *branch, struct cdb_buf *out);
 

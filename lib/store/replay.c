@@ -453,7 +453,7 @@ int cdb_replay(struct cdb_recovery *recovery)
         result = recover_refs_below(recovery, "refs/heads", REF_DEPTH);
     if (result == 0)
         clear_tail(recovery);
-    if (result == 0)
+    if (result == 0 && (recovery->records_lost || recovery->objects + recovery->refs + recovery->torn > 0))
         result = sync_all(repo);
     if (result == 0 && recovery->objects + recovery->refs > 0)
         cdb_repo_notice(repo, CHRONDB_NOTE, "recovered %zu objects and %zu branches after a power cut",

@@ -10,6 +10,7 @@
 #define CDB_STORE_REPO_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -36,7 +37,7 @@ struct cdb_repo {
     bool overlay;                /* another boot's journal, which we cannot recover: read through it */
     struct cdb_half halves[2];   /* by generation */
     uint64_t checkpointed;       /* generations up to this one are durable without it */
-    bool checkpoint_due;
+    atomic_bool checkpoint_due;
 };
 
 enum { CDB_CREATE = 1, CDB_ADOPT = 2 };
@@ -78,8 +79,8 @@ int cdb_layout_check_format(int dir, const char *path);
 /* ---- recover.c ---- */
 
 /* The caller holds the writer lock; `state` is what it read and becomes what is true. Unless it is `trusted`, nothing
- * that was not synced is believed to be there. CHRONDB_EBUSY if a live git command holds a branch's lock, that has to be
- * moved, for longer than `wait_ms`. */
+ * that was not synced is believed to be there. CHRONDB_EBUSY if a live git command holds a branch's lock, that has to
+ * be moved, for longer than `wait_ms`. */
 int cdb_recover(struct cdb_repo *repo, struct cdb_state *state, bool trusted, int wait_ms);
 
 /* ---- checkpoint.c ---- */

@@ -49,9 +49,9 @@ static int lock_mutex(struct cdb_txn *txn, int timeout_ms)
     struct timespec until;
     int error = pthread_mutex_trylock(&txn->repo->write_mutex);
     if (error != 0 && timeout_ms > 0) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
+        clock_gettime(CLOCK_REALTIME, &until); /* POSIX has no other clock here */
         until.tv_sec += timeout_ms / 1000 + 1;
-        error = pthread_mutex_clocklock(&txn->repo->write_mutex, CLOCK_MONOTONIC, &until);
+        error = pthread_mutex_timedlock(&txn->repo->write_mutex, &until);
     }
     txn->mutex_held = error == 0;
     return error == 0 ? 0 : cdb_error(CHRONDB_EBUSY, "busy", "another thread is writing; try again");
@@ -78,8 +78,8 @@ static bool agrees(const struct cdb_state *state, int fd)
     if (fd < 0)
         return state->checkpointed >= state->generation;
     if (state->last < state->tail &&
-        (peek(fd, half + state->last, &record) != state->tail - state->last ||
-         record.generation != state->generation || record.salt != state->salt || record.sequence != state->sequence))
+        (peek(fd, half + state->last, &record) != state->tail - state->last || record.generation != state->generation ||
+         record.salt != state->salt || record.sequence != state->sequence))
         return false;
     if (state->tail + CDB_RECORD_HEADER <= CDB_JOURNAL_HALF && peek(fd, half + state->tail, &record) != 0 &&
         record.generation == state->generation && record.salt == state->salt && record.sequence > state->sequence)
@@ -95,8 +95,8 @@ static int recover_if_needed(struct cdb_txn *txn, int wait_ms)
         txn->journal = openat(repo->dir, CDB_JOURNAL_PATH, O_RDWR | O_CLOEXEC);
     if (txn->journal < 0 && errno != ENOENT)
         return cdb_error_errno(CDB_JOURNAL_PATH, "cannot open '%s'", CDB_JOURNAL_PATH);
-    bool same_boot = !missing && cdb_fs_boot_known(repo->boot) &&
-                     memcmp(txn->state.boot, repo->boot, CDB_BOOT_SIZE) == 0;
+    bool same_boot =
+        !missing && cdb_fs_boot_known(repo->boot) && memcmp(txn->state.boot, repo->boot, CDB_BOOT_SIZE) == 0;
     if (same_boot && txn->state.in_progress)
         return cdb_recover(repo, &txn->state, true, wait_ms);
     if (same_boot && agrees(&txn->state, txn->journal))
