@@ -6,7 +6,7 @@
 set -eu
 
 build='gcc libc6-dev make cmake pkg-config git libgit2-dev libdeflate-dev libmbedtls-dev zlib1g-dev'
-test='g++ libcmocka-dev bats jq python3 zsh fish clang-format clang-tidy cppcheck mandoc'
+test='g++ libcmocka-dev bats jq python3 procps strace zsh fish clang-format clang-tidy cppcheck mandoc'
 
 case ${1-} in
 build) wanted=$build ;;

@@ -87,7 +87,7 @@ int cli_make_output(struct cli *cli)
     bool given = cli->format != CLI_FORMAT_DEFAULT;
     if (cli->out == NULL)
         cli->out = cli_output_new(given ? (enum cli_format)cli->format : CLI_NDJSON, given, (enum cli_color)cli->color,
-                                  &cli->error);
+                                  cli->quiet, &cli->error);
     return cli->out != NULL ? 0 : cli_error_memory(&cli->error);
 }
 

@@ -21,13 +21,14 @@ static bool want_color(enum cli_color color, bool terminal)
     return terminal && (no_color == NULL || *no_color == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-struct cli_output *cli_output_new(enum cli_format format, bool explicit_format, enum cli_color color,
+struct cli_output *cli_output_new(enum cli_format format, bool explicit_format, enum cli_color color, bool quiet,
                                   struct cli_error *error)
 {
     struct cli_output *out = calloc(1, sizeof *out);
     if (out == NULL)
         return NULL;
     out->error = error;
+    out->quiet = quiet;
     out->format = format == CLI_TEXT  ? &cli_output_as_text
                   : format == CLI_RAW ? &cli_output_as_raw
                                       : &cli_output_as_json;
@@ -44,6 +45,7 @@ void cli_output_free(struct cli_output *out)
     if (out == NULL)
         return;
     cli_text_release(&out->line);
+    cli_text_release(&out->invalid);
     cli_text_release(&out->cells);
     cli_text_release(&out->pending);
     chrondb_buffer_free(&out->layout);
@@ -106,16 +108,20 @@ void cli_output_write(struct cli_output *out, const char *data, size_t size)
         cli_text_add(&out->pending, data, size);
 }
 
-const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size)
+static const char *key_of(const struct cli_output *out)
+{
+    return out->key != NULL ? out->key : "a stored document";
+}
+
+const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size, enum cli_value *type)
 {
     int result = chrondb_json_format(&out->layout, document, *size, out->terminal ? CHRONDB_JSON_SAFE : 0);
     if (result != 0) {
-        /* It came from the database; so it is the data that is wrong. */
-        cli_error_context(out->error, "a stored document cannot be shown");
-        if (result == CHRONDB_EINVALID) {
-            out->error->code = CHRONDB_EDAMAGED;
-            out->error->name = "damaged";
-        }
+        if (result != CHRONDB_EINVALID)
+            cli_error_context(out->error, "cannot show '%s'", key_of(out));
+        else if (out->invalid.size == 0)
+            cli_text_adds(&out->invalid, chrondb_last_error()->message);
+        *type = CLI_VALUE_NULL;
         *size = 4;
         return "null";
     }
@@ -128,16 +134,34 @@ const char *cli_output_compact(struct cli_output *out, const char *document, siz
 void cli_output_begin(struct cli_output *out)
 {
     cli_text_clear(&out->line);
+    cli_text_clear(&out->invalid);
+    out->key = NULL;
     out->depth = 0;
     out->first_member = true;
     out->format->begin(out);
 }
 
+/* Git can commit any file as a document; one that is none ends no list. */
+static void tell_invalid(struct cli_output *out)
+{
+    struct cli_text text = {0};
+    cli_output_open_object(out, "error");
+    cli_output_string(out, "code", "invalid_json");
+    cli_output_string(out, "message", cli_text_string(&out->invalid));
+    cli_output_close(out);
+    cli_text_addf(&text, "cannot show '%s': %s", key_of(out), cli_text_string(&out->invalid));
+    if (!out->quiet)
+        cli_notice_print("warning", cli_text_string(&text));
+    cli_text_release(&text);
+}
+
 int cli_output_end(struct cli_output *out)
 {
+    if (out->invalid.size > 0)
+        tell_invalid(out);
     out->format->end(out);
     out->records++;
-    if (out->line.failed || out->cells.failed || out->pending.failed)
+    if (out->line.failed || out->invalid.failed || out->cells.failed || out->pending.failed)
         cli_error_memory(out->error);
     if (out->terminal) /* somebody is waiting for it */
         flush(out);
@@ -155,6 +179,8 @@ static void member(struct cli_output *out, const char *name, enum cli_value type
 
 void cli_output_string(struct cli_output *out, const char *name, const char *value)
 {
+    if (out->depth == 0 && name != NULL && strcmp(name, "key") == 0)
+        out->key = value;
     member(out, name, CLI_VALUE_STRING, value, value != NULL ? strlen(value) : 0);
 }
 

@@ -29,8 +29,9 @@ enum cli_kind { CLI_ONE, CLI_MANY };
 
 struct cli_output;
 
-/* `explicit_format`: the user asked for it; else a terminal gets indented records. NULL without memory. */
-struct cli_output *cli_output_new(enum cli_format format, bool explicit_format, enum cli_color color,
+/* `explicit_format`: the user asked for it; else a terminal gets indented records. `quiet`: no warnings. NULL without
+ * memory. */
+struct cli_output *cli_output_new(enum cli_format format, bool explicit_format, enum cli_color color, bool quiet,
                                   struct cli_error *error);
 void cli_output_free(struct cli_output *out);
 
@@ -42,7 +43,8 @@ void cli_output_page(struct cli_output *out);
 void cli_output_begin(struct cli_output *out);
 int cli_output_end(struct cli_output *out);
 
-/* Members of the record. A NULL string, commit or document is null. Documents are valid JSON. */
+/* Members of the record. A NULL string, commit or document is null. Git can commit any file as a document: one that is
+ * not JSON is null too; a warning tells that, and _end adds a member "error". A "key" is borrowed until _end. */
 void cli_output_string(struct cli_output *out, const char *name, const char *value);
 void cli_output_commit(struct cli_output *out, const char *name, const char *hex);
 void cli_output_json(struct cli_output *out, const char *name, const char *document, size_t size);

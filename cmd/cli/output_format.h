@@ -47,11 +47,13 @@ struct cli_output {
     const char *raw_member;
     bool array;    /* the records are elements of one JSON array */
     bool terminal; /* people read it, now or through the pager */
-    bool pretty, color, paged;
+    bool pretty, color, paged, quiet;
     int pager; /* its process id, or 0 */
 
-    uint64_t records;     /* complete ones */
-    struct cli_text line; /* the record being built */
+    uint64_t records;        /* complete ones */
+    struct cli_text line;    /* the record being built */
+    struct cli_text invalid; /* why its document is none; empty: it is one */
+    const char *key;         /* its member "key", for errors, or NULL */
     chrondb_buffer layout;
     char brackets[CLI_OUTPUT_DEPTH];
     int depth;
@@ -71,8 +73,8 @@ struct cli_output {
 void cli_output_write(struct cli_output *out, const char *data, size_t size);
 /* How JSON is to be laid out for who reads it: CHRONDB_JSON_*, 0 for programs. */
 unsigned cli_output_layout(const struct cli_output *out);
-/* A document without insignificant white space; safe for terminals if the output goes to one. Borrowed from
- * out->layout. */
-const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size);
+/* A document without insignificant white space; safe for terminals if the output goes to one. "null" and
+ * CLI_VALUE_NULL if it is none (then out->invalid says why). Borrowed from out->layout. */
+const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size, enum cli_value *type);
 
 #endif

@@ -27,7 +27,7 @@ static void member(struct cli_output *out, const char *name, enum cli_value type
     if (type == CLI_VALUE_STRING || type == CLI_VALUE_COMMIT)
         cli_text_add_json(&out->line, value, size);
     else if (type == CLI_VALUE_JSON) {
-        value = cli_output_compact(out, value, &size);
+        value = cli_output_compact(out, value, &size, &type);
         cli_text_add(&out->line, value, size);
     } else
         cli_text_add(&out->line, value, size);

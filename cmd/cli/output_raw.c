@@ -23,7 +23,7 @@ static void member(struct cli_output *out, const char *name, enum cli_value type
     if (out->line.size > 0)
         cli_text_addc(&out->line, '\n');
     if (type == CLI_VALUE_JSON)
-        value = cli_output_compact(out, value, &size);
+        value = cli_output_compact(out, value, &size, &type);
     if (type == CLI_VALUE_NULL)
         return;
     if (out->terminal)

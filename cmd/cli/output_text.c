@@ -62,7 +62,7 @@ static void member(struct cli_output *out, const char *name, enum cli_value type
     else
         name_nested(out, name);
     if (type == CLI_VALUE_JSON)
-        value = cli_output_compact(out, value, &size);
+        value = cli_output_compact(out, value, &size, &type);
     if (type == CLI_VALUE_COMMIT && size > COMMIT_DIGITS)
         size = COMMIT_DIGITS;
     if (type == CLI_VALUE_NULL)

@@ -13,7 +13,7 @@
 /* The memory behind a chrondb_version_info. */
 struct record {
     char commit[CDB_OID_HEX + 1];
-    struct cdb_buf content, author, message, meta_text, value, old_value, patch;
+    struct cdb_buf content, author, message, decoded, meta_text, value, old_value, patch;
     const char **meta;
     size_t meta_count;
 };
@@ -23,6 +23,7 @@ static void record_release(struct record *record)
     cdb_buf_release(&record->content);
     cdb_buf_release(&record->author);
     cdb_buf_release(&record->message);
+    cdb_buf_release(&record->decoded);
     cdb_buf_release(&record->meta_text);
     cdb_buf_release(&record->value);
     cdb_buf_release(&record->old_value);
@@ -33,7 +34,6 @@ static void record_release(struct record *record)
 /* Names and messages of foreign commits may be any bytes: what is not UTF-8 becomes '?'. */
 static void add_text(struct cdb_buf *out, const char *text, size_t len)
 {
-    cdb_buf_clear(out);
     while (len > 0) {
         size_t good = cdb_utf8_check(text, len);
         cdb_buf_add(out, text, good);
@@ -49,14 +49,18 @@ static int read_meta(struct record *record, const struct cdb_commit *commit)
 {
     size_t at = 0, count = 0;
     cdb_buf_clear(&record->meta_text);
-    while (cdb_commit_meta(commit, &at, &record->meta_text)) {
-        cdb_buf_addc(&record->meta_text, '\0'); /* a value holds no NUL: it was an argument or is cut here */
+    cdb_buf_clear(&record->decoded);
+    while (cdb_commit_meta(commit, &at, &record->decoded)) {
+        const char *text = cdb_buf_str(&record->decoded);
+        add_text(&record->meta_text, text, strlen(text)); /* up to a NUL, which no argument can hold */
+        cdb_buf_addc(&record->meta_text, '\0');
+        cdb_buf_clear(&record->decoded);
         count++;
     }
     record->meta_count = count;
     if (count == 0)
         return 0;
-    if (record->meta_text.failed)
+    if (record->meta_text.failed || record->decoded.failed)
         return cdb_error_memory();
     const char **grown = realloc(record->meta, count * sizeof(*grown));
     if (grown == NULL)
@@ -78,6 +82,8 @@ static int record_read(struct record *record, struct cdb_repo *repo, const struc
     if (result != 0)
         return result;
     cdb_oid_format(oid, record->commit);
+    cdb_buf_clear(&record->author);
+    cdb_buf_clear(&record->message);
     add_text(&record->author, commit.author, commit.author_len);
     add_text(&record->message, commit.message, commit.message_len);
     result = read_meta(record, &commit);

@@ -434,8 +434,8 @@ static int update_fans(struct editor *editor, enum cdb_fan_kind kind, const stru
 
 #define FANS_USUAL 8 /* more than 64 hashes have more first digits than that, but for one case in 10^19 */
 
-/* Would the changes leave so few items that the directory folds back into a list? Counts no further than needed, and not
- * at all where nothing is deleted; but of few fan directories all may be there only for what is foreign in them. */
+/* Would the changes leave so few items that the directory folds back into a list? Counts no further than needed, and
+ * not at all where nothing is deleted; but of few fan directories all may be there only for what is foreign in them. */
 static int may_fold(struct editor *editor, enum cdb_fan_kind kind, const struct cdb_oid *old, size_t fans,
                     unsigned depth, const struct cdb_fan_hash *path, const struct change *list, size_t count,
                     bool *fold)

@@ -19,8 +19,8 @@
 
 #define ARGUMENTS_MAX    ((size_t)256 << 10)
 #define KERNEL_THREAD    0x00200000u /* PF_KTHREAD, in the ninth field of /proc/PID/stat */
-#define START_SLACK      2   /* seconds: process start times are rounded, clocks drift */
-#define EXAMINE_EVERY_MS 250 /* looking at every process is not cheap */
+#define START_SLACK      2           /* seconds: process start times are rounded, clocks drift */
+#define EXAMINE_EVERY_MS 250         /* looking at every process is not cheap */
 
 enum cdb_verdict cdb_git_lock_judge(int64_t age_seconds, enum cdb_presence owner)
 {
@@ -50,8 +50,8 @@ static enum cdb_presence link_presence(int proc, const char *name, const char *r
 }
 
 /* Is it the database's directory as chrondb opens it (repo.c)? Such a process is one of ours: it may wait for the very
- * lock we look at, and takes git's locks only under the writer lock, which we hold. Nobody inherits such a descriptor by
- * an exec (as from `flock DIR git ...`), and opendir(3) opens it in another way. */
+ * lock we look at, and takes git's locks only under the writer lock, which we hold. Nobody inherits such a descriptor
+ * by an exec (as from `flock DIR git ...`), and opendir(3) opens it in another way. */
 static bool is_handle(int fds, const char *fd, const char *repository)
 {
     char target[PATH_MAX], path[64], info[512];
@@ -170,6 +170,22 @@ static bool start_time(int proc, int64_t *seconds)
     return true;
 }
 
+/* Programs that let nobody look at them (they guard keys, or have more rights than we) and run wherever people log in:
+ * were they suspects, no dead git's lock would go before its ten minutes. None of them touches a repository itself. */
+static bool is_harmless(int proc, const char *pid)
+{
+    static const char *const names[] = {"(sd-pam)",  "systemd",   "sshd",        "sshd-session",
+                                        "ssh-agent", "gpg-agent", "dbus-daemon", "gnome-keyring-d",
+                                        "sudo",      "su",        "login"};
+    char name[64];
+    bool found = strcmp(pid, "1") == 0;
+    ssize_t n = cdb_fs_read_head(proc, "comm", name, sizeof(name) - 1);
+    name[n > 0 ? n - 1 : 0] = '\0'; /* it ends with a newline */
+    for (size_t i = 0; !found && i < sizeof(names) / sizeof(names[0]); i++)
+        found = strcmp(name, names[i]) == 0;
+    return found;
+}
+
 /* Could it have created a file of that owner: is one of its four user ids this one, or did it start as root? */
 static bool may_own(int proc, unsigned uid)
 {
@@ -200,6 +216,8 @@ enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_time, unsign
             continue;
         if (start_time(proc, &started) && started <= lock_time + START_SLACK && may_own(proc, uid)) {
             enum cdb_presence presence = process_presence(proc, path);
+            if (presence == CDB_UNKNOWN && is_harmless(proc, entry->d_name))
+                presence = CDB_ABSENT;
             if (presence != CDB_ABSENT) {
                 found = presence;
                 *pid = (int)strtol(entry->d_name, NULL, 10);

@@ -224,7 +224,7 @@ int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, 
     if (out->failed)
         return cdb_error_memory();
     struct cdb_oid actual;
-    if (!good || cdb_object_hash(&actual, *type, out->ptr + start, size) != 0 || !cdb_oid_equal(&actual, oid)) {
+    if (!good || cdb_object_hash(&actual, *type, cdb_buf_str(out) + start, size) != 0 || !cdb_oid_equal(&actual, oid)) {
         out->len = start;
         return damaged(oid, "damaged: its content does not match its id");
     }

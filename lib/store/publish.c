@@ -35,7 +35,21 @@ void cdb_publish_sweep(struct cdb_repo *repo)
             cdb_repo_notice(repo, CHRONDB_NOTE, "removed '%s', left by a git command that died", locks[i]);
 }
 
-int cdb_publish_lock(struct cdb_repo *repo, const char *ref_lock, int timeout_ms)
+static ino_t inode_of(struct cdb_repo *repo, const char *path)
+{
+    struct stat st;
+    return fstatat(repo->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+}
+
+/* Somebody removed our lock file, as git advises people to do, and perhaps a git has its own there now. */
+static int stolen(const char *ref_lock)
+{
+    int result = cdb_error(CHRONDB_EBUSY, "busy", "somebody removed our lock '%s'; try again", ref_lock);
+    cdb_error_set_path(ref_lock);
+    return result;
+}
+
+int cdb_publish_lock(struct cdb_repo *repo, const char *ref_lock, int timeout_ms, ino_t *inode)
 {
     bool removed = false;
     int result = create_temporary(repo->dir);
@@ -44,18 +58,25 @@ int cdb_publish_lock(struct cdb_repo *repo, const char *ref_lock, int timeout_ms
         result = cdb_git_lock_take(repo->dir, repo->path, CDB_REF_TEMPORARY, ref_lock, timeout_ms, &removed);
     if (removed)
         cdb_repo_notice(repo, CHRONDB_NOTE, "removed '%s', left by a git command that died", ref_lock);
+    *inode = result == 0 ? inode_of(repo, ref_lock) : 0;
     if (result == 0)
         cdb_publish_sweep(repo);
     CDB_FAULT("ref-locked");
     return result;
 }
 
-int cdb_publish_write(struct cdb_repo *repo, const char *ref_lock, const struct cdb_oid *head)
+int cdb_publish_write(struct cdb_repo *repo, const char *ref_lock, const struct cdb_oid *head, ino_t inode)
 {
     char text[CDB_OID_HEX + 2];
+    struct stat st;
     cdb_oid_format(head, text);
     text[CDB_OID_HEX] = '\n';
     int fd = openat(repo->dir, ref_lock, O_WRONLY | O_CLOEXEC); /* not truncated: that would give its block back */
+    if (fd < 0 ? errno == ENOENT : fstat(fd, &st) == 0 && st.st_ino != inode) {
+        if (fd >= 0)
+            close(fd);
+        return stolen(ref_lock);
+    }
     int result = fd >= 0 && cdb_fs_write_full(fd, text, CDB_OID_HEX + 1) == 0
                      ? 0
                      : cdb_error_errno(ref_lock, "cannot write '%s'", ref_lock);
@@ -64,8 +85,10 @@ int cdb_publish_write(struct cdb_repo *repo, const char *ref_lock, const struct 
     return result;
 }
 
-int cdb_publish_rename(struct cdb_repo *repo, const char *ref_lock, const char *ref)
+int cdb_publish_rename(struct cdb_repo *repo, const char *ref_lock, const char *ref, ino_t inode)
 {
+    if (inode_of(repo, ref_lock) != inode)
+        return stolen(ref_lock);
     if (renameat(repo->dir, ref_lock, repo->dir, ref) == 0)
         return 0;
     /* Git leaves empty directories where a branch "main/x" was; it removes them just like this. */
@@ -75,9 +98,10 @@ int cdb_publish_rename(struct cdb_repo *repo, const char *ref_lock, const char *
     return cdb_error_errno(ref, "cannot update '%s'", ref);
 }
 
-void cdb_publish_drop(struct cdb_repo *repo, const char *ref_lock)
+void cdb_publish_drop(struct cdb_repo *repo, const char *ref_lock, ino_t inode)
 {
-    unlinkat(repo->dir, ref_lock, 0);
+    if (inode_of(repo, ref_lock) == inode)
+        unlinkat(repo->dir, ref_lock, 0);
 }
 
 void cdb_publish_done(struct cdb_repo *repo)
@@ -85,7 +109,7 @@ void cdb_publish_done(struct cdb_repo *repo)
     unlinkat(repo->dir, CDB_REF_TEMPORARY, 0);
 }
 
-bool cdb_publish_is_ours(struct cdb_repo *repo, const char *ref_lock, struct cdb_oid *content)
+bool cdb_publish_is_ours(struct cdb_repo *repo, const char *ref_lock, struct cdb_oid *content, ino_t *inode)
 {
     struct stat temporary, lock;
     char text[CDB_OID_HEX + 1];
@@ -94,6 +118,7 @@ bool cdb_publish_is_ours(struct cdb_repo *repo, const char *ref_lock, struct cdb
         fstatat(repo->dir, ref_lock, &lock, AT_SYMLINK_NOFOLLOW) != 0 || temporary.st_ino != lock.st_ino ||
         temporary.st_dev != lock.st_dev)
         return false;
+    *inode = lock.st_ino;
     if (cdb_fs_read_head(repo->dir, ref_lock, text, sizeof(text)) == (ssize_t)sizeof(text) && text[CDB_OID_HEX] == '\n')
         cdb_oid_parse(text, content);
     return true;

@@ -176,12 +176,13 @@ static int finish(struct cdb_recovery *recovery, const char *ref, const char *lo
     struct cdb_repo *repo = recovery->repo;
     struct cdb_oid in_lock;
     int result = 0;
-    bool ours = cdb_publish_is_ours(repo, lock, &in_lock);
+    ino_t inode = 0;
+    bool ours = cdb_publish_is_ours(repo, lock, &in_lock, &inode);
     if (record != NULL && ours && cdb_oid_equal(&in_lock, &record->after)) {
         result = sync_journal(recovery);
         CDB_FAULT("recover-before-rename");
         if (result == 0)
-            result = cdb_publish_rename(repo, lock, ref);
+            result = cdb_publish_rename(repo, lock, ref, inode);
         if (result == 0) {
             cdb_state_remember(recovery->state, ref, &record->after, record->time);
             cdb_repo_notice(repo, CHRONDB_NOTE, "finished the last write of a process that died");
@@ -189,7 +190,7 @@ static int finish(struct cdb_recovery *recovery, const char *ref, const char *lo
         return result;
     }
     if (ours)
-        cdb_publish_drop(repo, lock);
+        cdb_publish_drop(repo, lock, inode);
     if (record == NULL)
         return 0;
     result = is_published(repo, ref, &record->after);

@@ -16,14 +16,14 @@ struct cdb_branch {
 struct cdb_recovery {
     struct cdb_repo *repo;
     struct cdb_state *state;
-    int wait_ms;               /* for a live git command that holds a branch's lock */
-    struct cdb_half halves[2]; /* by generation */
-    int index[2];              /* which half of the file each is */
+    int wait_ms;                /* for a live git command that holds a branch's lock */
+    struct cdb_half halves[2];  /* by generation */
+    int index[2];               /* which half of the file each is */
     struct cdb_record *records; /* of both halves, in order */
     size_t record_count, record_room;
     struct cdb_branch *branches;
     size_t branch_count, branch_room;
-    bool records_lost;         /* the journal has not all that the state knows of */
+    bool records_lost;          /* the journal has not all that the state knows of */
     size_t objects, refs, torn; /* put right; removed */
 };
 

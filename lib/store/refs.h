@@ -13,8 +13,8 @@
 #define CDB_HEADS "refs/heads/"
 #define CDB_TAGS  "refs/tags/"
 
-/* The branch's full name for a short one ("main" -> "refs/heads/main"; a full one stays); NULL: what HEAD names. Symbolic refs are
- * followed. 0; CHRONDB_EUSAGE "no_branch" (not a valid name, HEAD is detached); CHRONDB_EDAMAGED. */
+/* The branch's full name for a short one ("main" -> "refs/heads/main"; a full one stays); NULL: what HEAD names.
+ * Symbolic refs are followed. 0; CHRONDB_EUSAGE "no_branch" (not a valid name, HEAD is detached); CHRONDB_EDAMAGED. */
 int cdb_ref_branch(int dir, const char *branch, struct cdb_buf *out);
 
 /* The value of a ref by its full name, symbolic ones followed. 0; 1 if it does not exist; CHRONDB_EDAMAGED if it holds

@@ -100,14 +100,15 @@ static int publish(struct cdb_recovery *recovery, const char *ref, const struct 
 {
     struct cdb_repo *repo = recovery->repo;
     char *lock = cdb_recovery_lock_name(ref);
-    int result = lock == NULL ? CHRONDB_ESYSTEM : cdb_publish_lock(repo, lock, recovery->wait_ms);
+    ino_t inode;
+    int result = lock == NULL ? CHRONDB_ESYSTEM : cdb_publish_lock(repo, lock, recovery->wait_ms, &inode);
     if (result == 0) {
-        result = cdb_publish_write(repo, lock, head);
+        result = cdb_publish_write(repo, lock, head, inode);
         CDB_FAULT("recover-ref-written");
         if (result == 0)
-            result = cdb_publish_rename(repo, lock, ref);
+            result = cdb_publish_rename(repo, lock, ref, inode);
         if (result != 0)
-            cdb_publish_drop(repo, lock);
+            cdb_publish_drop(repo, lock, inode);
     }
     cdb_publish_done(repo);
     free(lock);
@@ -131,14 +132,14 @@ static int emit_loose(void *context, int type, const void *data, size_t len, con
     return result != 0 ? result : cdb_loose_write(writer->dir, oid, writer->loose.ptr, writer->loose.len, true, false);
 }
 
-static int tree_of(struct cdb_repo *repo, const struct cdb_oid *commit_id, struct cdb_oid *tree)
+static int tree_of(struct cdb_objects *objects, const struct cdb_oid *commit_id, struct cdb_oid *tree)
 {
     struct cdb_buf content = CDB_BUF_INIT;
     struct cdb_commit commit;
     int result = 0;
     memset(tree, 0, sizeof(*tree));
     if (!cdb_oid_is_zero(commit_id)) {
-        result = cdb_commit_read(repo->objects, commit_id, &content, &commit);
+        result = cdb_commit_read(objects, commit_id, &content, &commit);
         if (result == 0)
             *tree = commit.tree;
     }
@@ -155,11 +156,11 @@ static int merge_trees(struct cdb_repo *repo, const struct cdb_oid *common, cons
     struct cdb_changes changes = {0};
     struct cdb_key *keys = NULL;
     struct cdb_edit *edits = NULL;
-    int result = tree_of(repo, common, &common_tree);
+    int result = tree_of(repo->objects, common, &common_tree);
     if (result == 0)
-        result = tree_of(repo, ours, &our_tree);
+        result = tree_of(repo->objects, ours, &our_tree);
     if (result == 0)
-        result = tree_of(repo, pushed, &pushed_tree);
+        result = tree_of(repo->objects, pushed, &pushed_tree);
     if (result == 0)
         result = cdb_docs_diff(repo->objects, &common_tree, &pushed_tree, &changes);
     if (result != 0)
@@ -261,10 +262,9 @@ static bool is_journalled(const struct cdb_recovery *recovery, const char *ref, 
     return false;
 }
 
-/* Are the documents there that a commit changed, and the trees? 0; 1 with *parent, zeros if it has none; or an error. */
-static int check_commit(struct cdb_recovery *recovery, const struct cdb_oid *commit_id, struct cdb_oid *parent)
+/* Are the documents and trees there that a commit changed? *parent becomes zeros if it has none. 0 or an error. */
+static int check_commit(struct cdb_objects *objects, const struct cdb_oid *commit_id, struct cdb_oid *parent)
 {
-    struct cdb_objects *objects = recovery->repo->objects;
     struct cdb_buf content = CDB_BUF_INIT;
     struct cdb_changes changes = {0};
     struct cdb_commit commit;
@@ -275,7 +275,7 @@ static int check_commit(struct cdb_recovery *recovery, const struct cdb_oid *com
         tree = commit.tree;
         if (commit.parent_count > 0)
             *parent = cdb_commit_parent(&commit, 0);
-        result = tree_of(recovery->repo, parent, &before);
+        result = tree_of(objects, parent, &before);
     }
     if (result == 0)
         result = cdb_docs_diff(objects, &before, &tree, &changes);
@@ -284,22 +284,39 @@ static int check_commit(struct cdb_recovery *recovery, const struct cdb_oid *com
             result = cdb_objects_find(objects, &changes.changes[i].new_blob, CHRONDB_MAX_DOCUMENT, &type, &content);
     cdb_changes_release(&changes);
     cdb_buf_release(&content);
-    return result == 0 ? 1 : result == 1 ? CHRONDB_EDAMAGED : result;
+    return result == 1 ? CHRONDB_EDAMAGED : result;
+}
+
+int cdb_push_survived(struct cdb_objects *objects, const struct cdb_oid *head,
+                      bool (*is_ours)(const void *context, const struct cdb_oid *commit), const void *context)
+{
+    struct cdb_oid at = *head, parent;
+    int result = 0;
+    for (int i = 0; result == 0 && i < PUSHED_MAX && !cdb_oid_is_zero(&at) && !is_ours(context, &at); i++) {
+        result = check_commit(objects, &at, &parent);
+        at = parent;
+    }
+    return result == CHRONDB_EDAMAGED ? 0 : result < 0 ? result : 1;
+}
+
+struct standing {
+    const struct cdb_recovery *recovery;
+    const char *ref;
+    const struct cdb_oid *base;
+};
+
+static bool is_ours(const void *context, const struct cdb_oid *commit)
+{
+    const struct standing *standing = context;
+    return cdb_oid_equal(commit, standing->base) || is_journalled(standing->recovery, standing->ref, commit);
 }
 
 /* A head that is not ours was pushed on top of `base`; did it survive? 1, 0, or an error. */
 static int survived(struct cdb_recovery *recovery, const char *ref, const struct cdb_oid *head,
                     const struct cdb_oid *base)
 {
-    struct cdb_oid at = *head, parent;
-    int result = 1;
-    for (int i = 0; result == 1 && i < PUSHED_MAX; i++) {
-        if (cdb_oid_is_zero(&at) || cdb_oid_equal(&at, base) || is_journalled(recovery, ref, &at))
-            break;
-        result = check_commit(recovery, &at, &parent);
-        at = parent;
-    }
-    return result == CHRONDB_EDAMAGED ? 0 : result;
+    struct standing standing = {recovery, ref, base};
+    return cdb_push_survived(recovery->repo->objects, head, is_ours, &standing);
 }
 
 static int put_back(struct cdb_recovery *recovery, const char *ref, const struct cdb_oid *head, bool was_pushed)
@@ -404,8 +421,9 @@ static void drop_if_ours(struct cdb_repo *repo, const char *ref)
 {
     struct cdb_oid content;
     char *lock = ref[0] != '\0' && cdb_recovery_ref_is_sane(ref) ? cdb_recovery_lock_name(ref) : NULL;
-    if (lock != NULL && cdb_publish_is_ours(repo, lock, &content))
-        cdb_publish_drop(repo, lock);
+    ino_t inode;
+    if (lock != NULL && cdb_publish_is_ours(repo, lock, &content, &inode))
+        cdb_publish_drop(repo, lock, inode);
     free(lock);
 }
 

@@ -116,22 +116,35 @@ static void look_into_journal(struct cdb_repo *repo, const char *ref, const stru
     pthread_mutex_unlock(&repo->mutex);
 }
 
+static bool is_journalled_head(const void *context, const struct cdb_oid *commit)
+{
+    const struct journalled *journalled = context;
+    return cdb_oid_equal(commit, &journalled->head);
+}
+
+/* A head that the journal does not know stands there: does it contain ours, and is all of it there? 1, 0, an error. */
+static int is_ahead(struct cdb_repo *repo, const struct cdb_oid *now, const struct journalled *journalled)
+{
+    bool contained = false;
+    int result = cdb_timeline_contains(repo->objects, now, &journalled->head, &contained);
+    if (result == 0 && contained)
+        result = cdb_push_survived(repo->objects, now, is_journalled_head, journalled);
+    return result == CHRONDB_EDAMAGED ? 0 : result;
+}
+
 /* As recovery would decide it, but that nothing is merged: what was pushed after a power cut is not seen before. */
 int cdb_repo_ref(struct cdb_repo *repo, const char *ref, struct cdb_oid *out)
 {
     static const struct cdb_oid none;
     struct journalled journalled;
-    bool contained = false;
     int result = cdb_ref_read(repo->dir, ref, out);
     look_into_journal(repo, ref, result == 0 ? out : &none, &journalled);
     if (!journalled.any || (result < 0 && result != CHRONDB_EDAMAGED) ||
         (result >= 0 && (journalled.durable || (result == 0 && cdb_oid_equal(out, &journalled.head)))))
         return result;
-    if (result == 0 && !journalled.passed &&
-        cdb_timeline_contains(repo->objects, out, &journalled.head, &contained) == CHRONDB_ESYSTEM)
-        return CHRONDB_ESYSTEM;
-    if (!contained)
-        *out = journalled.head;
+    if (result == 0 && !journalled.passed && (result = is_ahead(repo, out, &journalled)) != 0)
+        return result < 0 ? result : 0;
+    *out = journalled.head;
     return 0;
 }
 

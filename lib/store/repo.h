@@ -83,6 +83,13 @@ int cdb_layout_check_format(int dir, const char *path);
  * be moved, for longer than `wait_ms`. */
 int cdb_recover(struct cdb_repo *repo, struct cdb_state *state, bool trusted, int wait_ms);
 
+/* ---- replay.c ---- */
+
+/* Git syncs nothing of what is pushed. Is all there that the commits changed, from `head` back to the first that is
+ * ours? 1, 0, or an error. */
+int cdb_push_survived(struct cdb_objects *objects, const struct cdb_oid *head,
+                      bool (*is_ours)(const void *context, const struct cdb_oid *commit), const void *context);
+
 /* ---- checkpoint.c ---- */
 
 /* Put the frozen half's objects into a pack, sync, remove their loose files. `wait_ms` for another process at the same

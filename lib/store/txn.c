@@ -159,7 +159,7 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
     CDB_FAULT("in-progress");
     int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
     if (result == 0) {
-        result = cdb_publish_lock(repo, txn->ref_lock, left > 0 ? (int)left : 0);
+        result = cdb_publish_lock(repo, txn->ref_lock, left > 0 ? (int)left : 0, &txn->ref_inode);
         txn->ref_locked = result == 0;
     }
     if (result == 0) {
@@ -367,7 +367,7 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
         result = txn->pack != NULL ? cdb_pack_finish(txn->pack) : write_loose_files(txn);
     CDB_FAULT("objects-written");
     if (result == 0)
-        result = cdb_publish_write(txn->repo, txn->ref_lock, head);
+        result = cdb_publish_write(txn->repo, txn->ref_lock, head, txn->ref_inode);
     CDB_FAULT("ref-lock-written");
     after = txn->state;
     if (result == 0 && cdb_journal_plan(&after, record_length(txn), txn->object_count) == CDB_JOURNAL_SWITCH)
@@ -377,7 +377,7 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
     struct cdb_state before = after;
     result = append(txn, head, time, &after, txn->journal);
     if (result == 0)
-        result = cdb_publish_rename(txn->repo, txn->ref_lock, txn->ref);
+        result = cdb_publish_rename(txn->repo, txn->ref_lock, txn->ref, txn->ref_inode);
     if (result != 0) {
         take_back(txn->journal, &before);
         return result;
@@ -393,7 +393,7 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
 void cdb_txn_end(struct cdb_txn *txn)
 {
     if (txn->ref_locked)
-        cdb_publish_drop(txn->repo, txn->ref_lock);
+        cdb_publish_drop(txn->repo, txn->ref_lock, txn->ref_inode);
     if (txn->state_file >= 0) {
         cdb_publish_done(txn->repo);
         CDB_FAULT("ref-temporary-removed");

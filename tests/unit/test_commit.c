@@ -233,7 +233,8 @@ static void test_round_trip(void **state)
 
 static void test_round_trip_random(void **state)
 {
-    static const char alphabet[] = "ab=:%\n\n\r\t -\x01\x7f\xc3\xa4" "Chrondb-Time: 2026";
+    static const char alphabet[] = "ab=:%\n\n\r\t -\x01\x7f\xc3\xa4"
+                                   "Chrondb-Time: 2026";
     struct random random = random_seed(5);
     (void)state;
 
@@ -426,9 +427,10 @@ static void test_clamped(void **state)
 
 static void test_meta_reading(void **state)
 {
-    char *content = with_message(NOON, "m\n\n" OURS "\nChrondb-Meta: a%3Db=%41%0a%0A%\n"
-                                       "Chrondb-Meta: no equals sign\nX-Other: a=b\nChrondb-Meta: \n"
-                                       "chrondb-meta: a=b\nChrondb-Meta:a=b\nChrondb-Meta: %zz=%4\nChrondb-Meta: last=1");
+    char *content =
+        with_message(NOON, "m\n\n" OURS "\nChrondb-Meta: a%3Db=%41%0a%0A%\n"
+                           "Chrondb-Meta: no equals sign\nX-Other: a=b\nChrondb-Meta: \n"
+                           "chrondb-meta: a=b\nChrondb-Meta:a=b\nChrondb-Meta: %zz=%4\nChrondb-Meta: last=1");
     struct parsed parsed;
     (void)state;
 
@@ -628,24 +630,15 @@ static void test_effective(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_text),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_round_trip_random),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_trailing_blank),
-        cmocka_unit_test(test_escape),
-        cmocka_unit_test(test_believed),
-        cmocka_unit_test(test_not_believed),
-        cmocka_unit_test(test_malformed_times),
-        cmocka_unit_test(test_clamped),
-        cmocka_unit_test(test_meta_reading),
-        cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_parents),
-        cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_nul_in_message),
+        cmocka_unit_test(test_exact_text),        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_round_trip_random), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_trailing_blank),    cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_believed),          cmocka_unit_test(test_not_believed),
+        cmocka_unit_test(test_malformed_times),   cmocka_unit_test(test_clamped),
+        cmocka_unit_test(test_meta_reading),      cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_headers),           cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_damaged),           cmocka_unit_test(test_parents),
+        cmocka_unit_test(test_cut_anywhere),      cmocka_unit_test(test_nul_in_message),
         cmocka_unit_test(test_effective),
     };
 

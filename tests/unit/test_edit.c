@@ -154,8 +154,8 @@ static void test_small_tree(void **state)
     expect_root(&root, &expected);
 }
 
-/* Add `count` documents, each with a write of its own, then take them away again in another order; every tree on the way
- * must be the canonical one. */
+/* Add `count` documents, each with a write of its own, then take them away again in another order; every tree on the
+ * way must be the canonical one. */
 static void grow_and_shrink(const char *form, size_t count)
 {
     struct documents documents = {NULL, 0, 0};
@@ -443,9 +443,8 @@ static void test_in_the_way(void **state)
         const char *path;
         uint32_t mode;
     } cases[] = {
-        {"user/1.json", 0120000}, {"user/1.json", 0160000},   {"user/1.json/x", 0100644},
-        {"user/1.json/1.json", 0100644},
-        {"user", 0100644},        {"user", 0120000},          {"user", 0160000},
+        {"user/1.json", 0120000}, {"user/1.json", 0160000}, {"user/1.json/x", 0100644}, {"user/1.json/1.json", 0100644},
+        {"user", 0100644},        {"user", 0120000},        {"user", 0160000},
     };
     struct write write;
     (void)state;

@@ -97,9 +97,8 @@ static void test_entries(void **state)
 {
     struct cdb_oid oid = {{1}}, none = {{0}};
     struct cdb_tree_entry list[] = {
-        {"3", 1, 0040000, oid},       {"a", 1, 0100644, oid}, {"a.json", 6, 0120000, oid},
-        {"b.json", 6, 0100755, oid}, {"f", 1, 0040000, oid}, {"user", 4, 0100644, oid},
-        {"user", 4, 0040000, oid},
+        {"3", 1, 0040000, oid}, {"a", 1, 0100644, oid},    {"a.json", 6, 0120000, oid}, {"b.json", 6, 0100755, oid},
+        {"f", 1, 0040000, oid}, {"user", 4, 0100644, oid}, {"user", 4, 0040000, oid},
     };
     struct cdb_oid tree = store_tree(&store, list, 7);
     struct cdb_fan fan;
@@ -145,7 +144,8 @@ static void expect_items(const struct documents *documents, const struct cdb_ite
     }
 }
 
-static void check_collect(const struct cdb_oid *root, const struct documents *documents, const struct cdb_filter *filter)
+static void check_collect(const struct cdb_oid *root, const struct documents *documents,
+                          const struct cdb_filter *filter)
 {
     struct documents wanted = {NULL, 0, 0};
     struct cdb_items items = {0};
@@ -243,9 +243,10 @@ static void check_finds(struct random *random, const struct shape *shape, const 
 static void check_filters(const struct cdb_oid *root, const struct documents *documents)
 {
     static const struct cdb_filter filters[] = {
-        {NULL, NULL},    {"", NULL},       {NULL, ""},      {NULL, "_"},    {NULL, "table1"}, {NULL, "none"},
-        {"table", NULL}, {"table1", NULL}, {"table1:", NULL}, {"a", NULL},  {"a:", NULL},     {"1", NULL},
-        {"table1:id", NULL}, {"1", "table1"}, {"table1:1", "table1"}, {":", NULL}, {"\xc3", NULL}, {"a", "a b"},
+        {NULL, NULL},   {"", NULL},      {NULL, ""},          {NULL, "_"},       {NULL, "table1"},
+        {NULL, "none"}, {"table", NULL}, {"table1", NULL},    {"table1:", NULL}, {"a", NULL},
+        {"a:", NULL},   {"1", NULL},     {"table1:id", NULL}, {"1", "table1"},   {"table1:1", "table1"},
+        {":", NULL},    {"\xc3", NULL},  {"a", "a b"},
     };
 
     for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
@@ -426,9 +427,12 @@ static void test_bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash),         cmocka_unit_test(test_classify),
-        cmocka_unit_test(test_entries),      cmocka_unit_test(test_random_trees),
-        cmocka_unit_test(test_same_tree_elsewhere), cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_random_trees),
+        cmocka_unit_test(test_same_tree_elsewhere),
+        cmocka_unit_test(test_deep),
         cmocka_unit_test(test_bomb),
     };
 

@@ -132,8 +132,8 @@ static void test_round_trip(void **state)
 /* The layout that journal.h promises, byte for byte: other programs may read it. */
 static void test_layout(void **state)
 {
-    static const unsigned char head[] = {'C',  'D',  'B',  'R', 142, 0, 0, 0, 1,    0,    0,    0, 0, 0,
-                                         0,    0,    2,    0,   0,   0, 0, 0, 0,    0};
+    static const unsigned char head[] = {'C', 'D', 'B', 'R', 142, 0, 0, 0, 1, 0, 0, 0,
+                                         0,   0,   0,   0,   2,   0, 0, 0, 0, 0, 0, 0};
     static const unsigned char salt[] = {0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
     struct cdb_record record = sample(1, 2, 1);
     struct cdb_buf objects = CDB_BUF_INIT, data = CDB_BUF_INIT;
@@ -234,7 +234,7 @@ static void test_lying_sizes(void **state)
     assert_int_equal(decode_with(32, 2, 14), 0);
     assert_int_equal(decode_with(32, 2, 16), 0);
     assert_int_equal(decode_with(CDB_RECORD_FIXED + 3, 1, 0), 0); /* a NUL in the ref's name */
-    for (uint64_t len = 1; len < 64; len++)                     /* the first object's length, which was 0 */
+    for (uint64_t len = 1; len < 64; len++)                       /* the first object's length, which was 0 */
         assert_int_equal(decode_with(CDB_RECORD_FIXED + 15 + 21, 4, len), 0);
     assert_int_equal(decode_with(CDB_RECORD_FIXED + 15 + 21, 4, 0xffffffff), 0);
     assert_int_equal(decode_with(CDB_RECORD_FIXED + 15 + 21, 4, 0xffffffe6), 0);
@@ -274,8 +274,8 @@ static void test_longest_ref(void **state)
 
 #define RECORDS 6
 
-/* Records 10, 11, ... of generation 3 with 0, 1, ... objects, then what an earlier generation left; `ends` are where the
- * first ones end. */
+/* Records 10, 11, ... of generation 3 with 0, 1, ... objects, then what an earlier generation left; `ends` are where
+ * the first ones end. */
 static void fill_half(struct cdb_buf *data, size_t ends[RECORDS])
 {
     struct cdb_buf old = CDB_BUF_INIT;
@@ -447,8 +447,7 @@ static void test_random_bytes(void **state)
 
 /* ---- finding objects ----------------------------------------------------------------------------- */
 
-static void add_document(struct cdb_buf *objects, struct cdb_deflater *deflater, const char *text,
-                         struct cdb_oid *oid)
+static void add_document(struct cdb_buf *objects, struct cdb_deflater *deflater, const char *text, struct cdb_oid *oid)
 {
     struct cdb_buf loose = CDB_BUF_INIT;
 
@@ -597,22 +596,14 @@ static void test_file_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_lying_sizes),
-        cmocka_unit_test(test_empty_record),
-        cmocka_unit_test(test_longest_ref),
-        cmocka_unit_test(test_half_truncated),
-        cmocka_unit_test(test_half_flipped),
-        cmocka_unit_test(test_half_torn),
-        cmocka_unit_test(test_half_chain),
-        cmocka_unit_test(test_record_in_a_document),
-        cmocka_unit_test(test_random_bytes),
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_find_wrong_content),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_truncated),          cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_lying_sizes),        cmocka_unit_test(test_empty_record),
+        cmocka_unit_test(test_longest_ref),        cmocka_unit_test(test_half_truncated),
+        cmocka_unit_test(test_half_flipped),       cmocka_unit_test(test_half_torn),
+        cmocka_unit_test(test_half_chain),         cmocka_unit_test(test_record_in_a_document),
+        cmocka_unit_test(test_random_bytes),       cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_wrong_content), cmocka_unit_test(test_files),
         cmocka_unit_test(test_file_unreadable),
     };
 

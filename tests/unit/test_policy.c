@@ -312,18 +312,12 @@ static void test_state_lies(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_plan_first_write),
-        cmocka_unit_test(test_plan_room),
-        cmocka_unit_test(test_plan_objects),
-        cmocka_unit_test(test_plan_always),
-        cmocka_unit_test(test_must_wait),
-        cmocka_unit_test(test_checkpoint_due),
-        cmocka_unit_test(test_lock_judge),
-        cmocka_unit_test(test_remember),
-        cmocka_unit_test(test_remember_nothing),
-        cmocka_unit_test(test_state_file),
-        cmocka_unit_test(test_state_lies),
+        cmocka_unit_test(test_pending),        cmocka_unit_test(test_plan_first_write),
+        cmocka_unit_test(test_plan_room),      cmocka_unit_test(test_plan_objects),
+        cmocka_unit_test(test_plan_always),    cmocka_unit_test(test_must_wait),
+        cmocka_unit_test(test_checkpoint_due), cmocka_unit_test(test_lock_judge),
+        cmocka_unit_test(test_remember),       cmocka_unit_test(test_remember_nothing),
+        cmocka_unit_test(test_state_file),     cmocka_unit_test(test_state_lies),
     };
 
     return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

@@ -101,9 +101,9 @@ static void move_clock(struct world *world)
 
 static void random_scalar(struct random *random, char *text, size_t size)
 {
-    static const char *const scalars[] = {"1",       "1.10",          "-0",          "1e9999", "true", "null",
-                                          "\"\"",    "\"a\\u00e9\"",  "\"\\ud800\"", "\"ü€😀\"", "[]",   "{}",
-                                          "[1, 2 ]", "\"\\n\\\"\\\\\"", "12345678901234567890123"};
+    static const char *const scalars[] = {"1",    "1.10", "-0",           "1e9999",          "true",
+                                          "null", "\"\"", "\"a\\u00e9\"", "\"\\ud800\"",     "\"ü€😀\"",
+                                          "[]",   "{}",   "[1, 2 ]",      "\"\\n\\\"\\\\\"", "12345678901234567890123"};
 
     snprintf(text, size, "%s", scalars[random_below(random, sizeof(scalars) / sizeof(scalars[0]))]);
 }
@@ -151,7 +151,7 @@ struct op {
     char text[600];
     unsigned flags;
     char match[CHRONDB_HEX_SIZE + 1];
-    size_t from; /* restore: after so many commits */
+    size_t from;  /* restore: after so many commits */
     int expected; /* what came of it in the model */
     enum chrondb_status status;
 };
@@ -367,8 +367,8 @@ static void random_recording(struct world *world, struct recording *recording)
         chrondb_time_format(recording->own, recording->time_text);
         options->time = recording->time_text;
         options->force_time = random_chance(random, 50);
-        bool behind = model->commit_count > 0 &&
-                      recording->own.seconds < model->commits[model->commit_count - 1].time.seconds;
+        bool behind =
+            model->commit_count > 0 && recording->own.seconds < model->commits[model->commit_count - 1].time.seconds;
         recording->time_refused = !options->force_time && (earlier(world->now, recording->own) || behind);
     }
 }
@@ -712,11 +712,49 @@ static void test_strange_keys(void **state)
     static char longest_table[255 + 2 + 1], longest_id[250 + 1], longest_both[255 + 1 + 250 + 1];
     static char longest_escaped[83 + 1];
     const char *keys[] = {
-        "config",  "a",         "_",        "_:x",      "__:x",    "a:1",     "F:1",       "f:1",    "0:0",
-        "g:1",     "user:1",    "user:1:2", "user::",   "user:a/b c", "user:%",  "user:%25",  "user:%2E", "user:.",
-        "user:..", "user:.git", ".git:config", "..:x",   "%:%",     "50%:~",   "é:ü",       "日本:語",  "😀:😀",
-        "user:\x01\n\t", "tab\t:x", "user:a.json", "user:.json", "a.json", "user:\xef\xbf\xbf", "con:nul", "A:1",
-        "user:-",  "-:-",       "user: ",   " ",        "user:a=b", longest_table, longest_id, longest_both,
+        "config",
+        "a",
+        "_",
+        "_:x",
+        "__:x",
+        "a:1",
+        "F:1",
+        "f:1",
+        "0:0",
+        "g:1",
+        "user:1",
+        "user:1:2",
+        "user::",
+        "user:a/b c",
+        "user:%",
+        "user:%25",
+        "user:%2E",
+        "user:.",
+        "user:..",
+        "user:.git",
+        ".git:config",
+        "..:x",
+        "%:%",
+        "50%:~",
+        "é:ü",
+        "日本:語",
+        "😀:😀",
+        "user:\x01\n\t",
+        "tab\t:x",
+        "user:a.json",
+        "user:.json",
+        "a.json",
+        "user:\xef\xbf\xbf",
+        "con:nul",
+        "A:1",
+        "user:-",
+        "-:-",
+        "user: ",
+        " ",
+        "user:a=b",
+        longest_table,
+        longest_id,
+        longest_both,
         longest_escaped,
     };
     struct world world;
@@ -775,6 +813,295 @@ static void test_around_the_limit(void **state)
     world_free(&world);
 }
 
+/* Tables, ids and keys that look like the directories of the fan-out, "_", and a table of that kind that divides. */
+static void test_digits(void **state)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    static char texts[400][16];
+    const char *keys[400];
+    struct world world;
+    size_t count = 0;
+    (void)state;
+
+    for (const char *digit = digits; *digit != '\0'; digit++) {
+        snprintf(texts[count++], sizeof(texts[0]), "%c", *digit);
+        snprintf(texts[count++], sizeof(texts[0]), "%c:%c", *digit, *digit);
+        snprintf(texts[count++], sizeof(texts[0]), "%c:a", *digit);
+        snprintf(texts[count++], sizeof(texts[0]), "_:%c", *digit);
+        snprintf(texts[count++], sizeof(texts[0]), "%%%c:%c.json", *digit, *digit);
+    }
+    for (unsigned i = 0; i < 80; i++)
+        snprintf(texts[count++], sizeof(texts[0]), "a:%x", i);
+    for (unsigned i = 0; i < 70; i++)
+        snprintf(texts[count++], sizeof(texts[0]), "_%u:_", i);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = texts[i];
+    world_new(&world, 24, keys, count);
+    run(&world, rounds(300));
+    world_free(&world);
+}
+
+/* ---- a table that divides twice ------------------------------------------------------------------- */
+
+#define LARGE 1400 /* 87 documents for each first digit: more than one directory lists */
+
+/* One table, and what it was after some commits. */
+struct large {
+    struct random random;
+    char *directory, *path;
+    chrondb *db;
+    bool there[LARGE];
+    size_t count;
+};
+
+static void large_key(size_t number, char text[16])
+{
+    snprintf(text, 16, "large:%04zu", number); /* in the order of numbers */
+}
+
+/* Put or delete, at random, until there are so many. */
+static void large_change(struct large *large, size_t target)
+{
+    char key[16], value[16];
+
+    while (large->count != target) {
+        chrondb_batch *batch = NULL;
+        assert_int_equal(chrondb_batch_new(&batch, large->db), 0);
+        for (size_t left = 1 + random_below(&large->random, 150); left > 0 && large->count != target; left--) {
+            bool put = random_chance(&large->random, large->count < target ? 90 : 10) || large->count == 0;
+            size_t number = random_below(&large->random, LARGE);
+            while (large->there[number] == put)
+                number = (number + 1) % LARGE;
+            large_key(number, key);
+            snprintf(value, sizeof(value), "%zu", number);
+            if (put)
+                assert_int_equal(chrondb_batch_put(batch, key, value, strlen(value), NULL), 0);
+            else
+                assert_int_equal(chrondb_batch_delete(batch, key, NULL), 0);
+            large->count = put ? large->count + 1 : large->count - 1;
+            large->there[number] = put;
+        }
+        if (chrondb_batch_commit(batch, NULL) != 0)
+            fail_msg("%s", chrondb_last_error()->message);
+        chrondb_batch_free(batch);
+    }
+}
+
+static void large_check(chrondb *db, const char *when, const bool there[LARGE])
+{
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_list *list = NULL;
+    chrondb_entry entry;
+    char key[16], value[16];
+
+    assert_int_equal(chrondb_snapshot_open(&snapshot, db, NULL, when), 0);
+    assert_int_equal(chrondb_list_open(&list, snapshot, NULL), 0);
+    for (size_t i = 0; i < LARGE; i++) {
+        large_key(i, key);
+        assert_int_equal(chrondb_exists(snapshot, key), there[i] ? CHRONDB_OK : CHRONDB_NOTFOUND);
+        if (!there[i])
+            continue;
+        assert_int_equal(chrondb_list_next(list, &entry), 0);
+        assert_string_equal(entry.key, key);
+        snprintf(value, sizeof(value), "%zu", i);
+        assert_int_equal(entry.value_size, strlen(value));
+        assert_memory_equal(entry.value, value, entry.value_size);
+    }
+    assert_int_equal(chrondb_list_next(list, &entry), CHRONDB_END);
+    chrondb_list_free(list);
+    chrondb_snapshot_free(snapshot);
+}
+
+/* How many directories the deepest document is in. */
+static size_t large_depth(const struct large *large)
+{
+    static char output[LARGE * 40];
+    size_t depth = 0, deepest = 0;
+
+    git(large->path, "ls-tree -r --name-only HEAD", output, sizeof(output));
+    for (const char *p = output; *p != '\0'; p++) {
+        depth = *p == '\n' ? 0 : depth + (*p == '/');
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest;
+}
+
+/* The same documents in a new database, in another order, have the same root. */
+static void large_check_root(struct large *large)
+{
+    struct large other = {.random = large->random};
+    char root[64], again[64];
+
+    other.directory = scratch_new();
+    other.path = scratch_path(other.directory, "db");
+    chrondb_open_options options = {.size = sizeof(options), .flags = CHRONDB_OPEN_CREATE};
+    assert_int_equal(chrondb_open(&other.db, other.path, &options), 0);
+    size_t order[LARGE], count = 0;
+    for (size_t i = 0; i < LARGE; i++) {
+        if (!large->there[i])
+            continue;
+        size_t swap = random_below(&large->random, count + 1);
+        order[count++] = order[swap];
+        order[swap] = i;
+    }
+    for (size_t i = 0; i < count;) {
+        chrondb_batch *batch = NULL;
+        assert_int_equal(chrondb_batch_new(&batch, other.db), 0);
+        for (size_t end = i + 1 + random_below(&large->random, 400); i < end && i < count; i++) {
+            char key[16], value[16];
+            large_key(order[i], key);
+            snprintf(value, sizeof(value), "%zu", order[i]);
+            assert_int_equal(chrondb_batch_put(batch, key, value, strlen(value), NULL), 0);
+        }
+        assert_int_equal(chrondb_batch_commit(batch, NULL), 0);
+        chrondb_batch_free(batch);
+    }
+    chrondb_close(other.db);
+    root_of(large->path, root);
+    root_of(other.path, again);
+    assert_string_equal(root, again);
+    free(other.path);
+    scratch_remove(other.directory);
+}
+
+static void large_open(struct large *large)
+{
+    chrondb_open_options options = {.size = sizeof(options), .flags = CHRONDB_OPEN_CREATE};
+
+    chrondb_close(large->db);
+    large->db = NULL;
+    assert_int_equal(chrondb_open(&large->db, large->path, &options), 0);
+}
+
+/* Up across 64 and 1024 documents and down again; what a number of documents looks like does not depend on the way. */
+static void test_large_table(void **state)
+{
+    static const struct {
+        size_t count, depth; /* 0: the ids decide */
+    } steps[] = {{1, 1},    {64, 1},   {65, 2},  {64, 1}, {63, 1}, {66, 2},   {1024, 0}, {1100, 0},
+                 {1399, 3}, {1025, 0}, {300, 2}, {65, 2}, {64, 1}, {1390, 3}, {2, 1}};
+    static bool past[sizeof(steps) / sizeof(steps[0])][LARGE];
+    char heads[sizeof(steps) / sizeof(steps[0])][64];
+    struct large large = {.random = random_seed(25)};
+    (void)state;
+
+    unsetenv("CHRONDB_TEST_NOW");
+    large.directory = scratch_new();
+    large.path = scratch_path(large.directory, "db");
+    large_open(&large);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        large_change(&large, steps[i].count);
+        if (steps[i].depth > 0)
+            assert_int_equal(large_depth(&large), steps[i].depth);
+        large_check(large.db, NULL, large.there);
+        large_check_root(&large);
+        git(large.path, "rev-parse HEAD", heads[i], sizeof(heads[i]));
+        heads[i][strcspn(heads[i], "\n")] = '\0';
+        memcpy(past[i], large.there, sizeof(past[i]));
+        if (i % 4 == 2)
+            large_open(&large);
+        if (i % 5 == 3)
+            assert_int_equal(chrondb_maintain(large.db), 0);
+    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        large_check(large.db, heads[i], past[i]);
+    chrondb_close(large.db);
+    free(large.path);
+    scratch_remove(large.directory);
+}
+
+/* ---- a clock that stands still ---------------------------------------------------------------------- */
+
+#define STANDING 2000
+
+struct moment {
+    char commit[CHRONDB_HEX_SIZE + 1];
+    chrondb_time time;
+};
+
+static void put_number(struct world *world, size_t number, struct moment *moment)
+{
+    chrondb_batch *batch = NULL;
+    char text[24];
+
+    snprintf(text, sizeof(text), "%zu", number);
+    assert_int_equal(chrondb_batch_new(&batch, world->db), 0);
+    assert_int_equal(chrondb_batch_put(batch, world->model.keys[0], text, strlen(text), NULL), 0);
+    if (chrondb_batch_commit(batch, NULL) != 0)
+        fail_msg("%s", chrondb_last_error()->message);
+    snprintf(moment->commit, sizeof(moment->commit), "%s", chrondb_batch_commit_id(batch));
+    moment->time = chrondb_batch_time(batch);
+    chrondb_batch_free(batch);
+}
+
+/* At that moment the number was the newest; SIZE_MAX: there was none. */
+static void expect_number(struct world *world, chrondb_time time, const struct moment *moments, size_t number)
+{
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_buffer value = {NULL, 0, 0};
+    char when[CHRONDB_TIME_SIZE], text[24];
+
+    chrondb_time_format(time, when);
+    assert_int_equal(chrondb_snapshot_open(&snapshot, world->db, NULL, when), 0);
+    if (number == SIZE_MAX) {
+        assert_null(chrondb_snapshot_commit(snapshot));
+        assert_int_equal(chrondb_get(snapshot, world->model.keys[0], &value), CHRONDB_NOTFOUND);
+    } else {
+        snprintf(text, sizeof(text), "%zu", number);
+        assert_string_equal(chrondb_snapshot_commit(snapshot), moments[number].commit);
+        assert_int_equal(chrondb_get(snapshot, world->model.keys[0], &value), 0);
+        assert_string_equal(value.data, text);
+    }
+    chrondb_buffer_free(&value);
+    chrondb_snapshot_free(snapshot);
+}
+
+/* Then it goes back by an hour, for the last quarter of the commits: still every one has a moment of its own, one
+ * nanosecond behind the one before; across a full second too. */
+static void test_standing_clock(void **state)
+{
+    static struct moment moments[STANDING];
+    const char *keys[] = {"counter"};
+    struct world world;
+    struct moment moved;
+    (void)state;
+
+    world_new(&world, 26, keys, 1);
+    world.now.nanoseconds = 999999999 - STANDING / 3;
+    set_clock(&world);
+    for (size_t i = 0; i < STANDING; i++) {
+        put_number(&world, i, &moments[i]);
+        chrondb_time expected = {world.now.seconds, world.now.nanoseconds + (int32_t)i};
+        if (i >= STANDING * 3 / 4)
+            expected.seconds += 3600;
+        if (expected.nanoseconds > 999999999) {
+            expected.nanoseconds -= 1000000000;
+            expected.seconds++;
+        }
+        assert_true(moments[i].time.seconds == expected.seconds);
+        assert_int_equal(moments[i].time.nanoseconds, expected.nanoseconds);
+        if (i == STANDING * 3 / 4 - 1) {
+            world.now.seconds -= 3600;
+            set_clock(&world);
+        }
+        if (i % 400 == 399)
+            world_reopen(&world);
+        if (i % 700 == 699)
+            assert_int_equal(chrondb_maintain(world.db), 0);
+    }
+    for (size_t i = 0; i < STANDING; i += 1 + random_below(&world.random, 60)) /* each reads the whole chain */
+        expect_number(&world, moments[i].time, moments, i);
+    expect_number(&world, (chrondb_time){moments[0].time.seconds, moments[0].time.nanoseconds - 1}, moments, SIZE_MAX);
+    expect_number(&world, (chrondb_time){moments[0].time.seconds + 7200, 0}, moments, STANDING - 1);
+    world.now.seconds += 7200;
+    set_clock(&world);
+    put_number(&world, STANDING, &moved);
+    assert_true(moved.time.seconds == world.now.seconds);
+    assert_int_equal(moved.time.nanoseconds, world.now.nanoseconds);
+    expect_number(&world, (chrondb_time){moved.time.seconds - 1, 0}, moments, STANDING - 1);
+    world_free(&world);
+}
+
 static int clean_environment(void **state)
 {
     static const char *const names[] = {"CHRONDB_DIR",        "CHRONDB_BRANCH",      "GIT_DIR",
@@ -792,9 +1119,9 @@ static int clean_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strange_keys),
-        cmocka_unit_test(test_many_keys),
-        cmocka_unit_test(test_around_the_limit),
+        cmocka_unit_test(test_strange_keys),     cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_around_the_limit), cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_large_table),      cmocka_unit_test(test_standing_clock),
     };
 
     return cmocka_run_group_tests_name("property", tests, clean_environment, NULL);

@@ -117,8 +117,7 @@ static void check_chain(const struct graph *graph, size_t head)
         assert_true(count < timeline.count);
         assert_true(cdb_oid_equal(&timeline.moments[count].commit, &graph->list[at].oid));
         assert_true(same(timeline.moments[count].time, graph->list[at].time));
-        assert_true(count == 0 ||
-                    cdb_time_compare(timeline.moments[count].time, timeline.moments[count - 1].time) < 0);
+        assert_true(count == 0 || cdb_time_compare(timeline.moments[count].time, timeline.moments[count - 1].time) < 0);
         count++;
         if (graph->list[at].parent_count == 0)
             break;
@@ -128,8 +127,8 @@ static void check_chain(const struct graph *graph, size_t head)
         chrondb_time time = timeline.moments[i].time;
         chrondb_time before = {time.seconds - (time.nanoseconds == 0),
                                time.nanoseconds == 0 ? 999999999 : time.nanoseconds - 1};
-        chrondb_time moments[] = {time, before, cdb_time_next(time), {time.seconds, 0}, {time.seconds + 1, 0},
-                                  {time.seconds - 100, 5}};
+        chrondb_time moments[] = {
+            time, before, cdb_time_next(time), {time.seconds, 0}, {time.seconds + 1, 0}, {time.seconds - 100, 5}};
         for (size_t k = 0; k < sizeof(moments) / sizeof(moments[0]); k++) {
             size_t expected = 0;
             while (expected < count && cdb_time_compare(timeline.moments[expected].time, moments[k]) > 0)
@@ -187,7 +186,7 @@ static void test_one_clock(void **state)
 static void test_bad_clocks(void **state)
 {
     static const chrondb_time times[] = {
-        {100, 0},  {50, 0},   {101, 5},  {4000000000, 0}, {102, 0}, {103, 0}, {-100, 0}, {253402300799, 999999999},
+        {100, 0}, {50, 0}, {101, 5}, {4000000000, 0}, {102, 0}, {103, 0}, {-100, 0}, {253402300799, 999999999},
         {104, 0},
     };
     struct graph graph;
@@ -357,7 +356,8 @@ static void test_common(void **state)
 static void test_damage(void **state)
 {
     struct cdb_oid missing = {{0xab}}, blob = store_blob(&store, "{}"), other = {{0xcd}};
-    struct cdb_oid child = store_plain_commit(&store, 5, &missing, 1), of_blob = store_plain_commit(&store, 6, &blob, 1);
+    struct cdb_oid child = store_plain_commit(&store, 5, &missing, 1),
+                   of_blob = store_plain_commit(&store, 6, &blob, 1);
     struct cdb_oid bad = store_write(&store, CDB_COMMIT, "tree x\n", 7);
     struct cdb_timeline timeline;
     bool contained;
@@ -378,10 +378,10 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),         cmocka_unit_test(test_orderly),  cmocka_unit_test(test_one_clock),
-        cmocka_unit_test(test_bad_clocks),    cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_known),         cmocka_unit_test(test_many_known),
-        cmocka_unit_test(test_contains),      cmocka_unit_test(test_common),   cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_empty),      cmocka_unit_test(test_orderly),       cmocka_unit_test(test_one_clock),
+        cmocka_unit_test(test_bad_clocks), cmocka_unit_test(test_random_graphs), cmocka_unit_test(test_known),
+        cmocka_unit_test(test_many_known), cmocka_unit_test(test_contains),      cmocka_unit_test(test_common),
+        cmocka_unit_test(test_damage),
     };
 
     return cmocka_run_group_tests_name("timeline", tests, open_store, close_store);

@@ -12,7 +12,15 @@
 #include "random.h"
 #include "store.h"
 
-#define ENTRY(mode, name) {name, sizeof(name) - 1, mode, {{0}}}
+#define ENTRY(mode, name)                                                                                              \
+    {                                                                                                                  \
+        name, sizeof(name) - 1, mode,                                                                                  \
+        {                                                                                                              \
+            {                                                                                                          \
+                0                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
 
 static void add_raw(struct cdb_buf *out, const char *mode, const char *name, size_t name_len, unsigned char id)
 {
@@ -86,9 +94,9 @@ static void test_known_ids(void **state)
 
     memset(commit.id, 0x11, sizeof(commit.id));
     struct cdb_tree_entry entries[] = {
-        {"a0", 2, CDB_MODE_FILE, blob}, {"a", 1, CDB_MODE_DIR, tree},      {"a.b", 3, CDB_MODE_FILE, blob},
-        {"b", 1, 0100755, blob},        {"a-b", 3, CDB_MODE_FILE, blob},   {"c", 1, 0120000, blob},
-        {"d", 1, 0160000, commit},        {"\xc3\xa4", 2, CDB_MODE_FILE, blob},
+        {"a0", 2, CDB_MODE_FILE, blob}, {"a", 1, CDB_MODE_DIR, tree},         {"a.b", 3, CDB_MODE_FILE, blob},
+        {"b", 1, 0100755, blob},        {"a-b", 3, CDB_MODE_FILE, blob},      {"c", 1, 0120000, blob},
+        {"d", 1, 0160000, commit},      {"\xc3\xa4", 2, CDB_MODE_FILE, blob},
     };
     cdb_tree_encode(entries, sizeof(entries) / sizeof(entries[0]), &content);
     assert_int_equal(cdb_object_hash(&id, CDB_TREE, content.ptr, content.len), 0);
@@ -192,8 +200,17 @@ static void test_cut(void **state)
 
 static void test_malformed(void **state)
 {
-    static const char *const modes[] = {"",       "8",      "10064x",  "-100644", "0x1ff",    "1006444444",
-                                        "100644\t", "99999", "+100644", "100 644x", "777777777777777777777777"};
+    static const char *const modes[] = {"",
+                                        "8",
+                                        "10064x",
+                                        "-100644",
+                                        "0x1ff",
+                                        "1006444444",
+                                        "100644\t",
+                                        "99999",
+                                        "+100644",
+                                        "100 644x",
+                                        "777777777777777777777777"};
     (void)state;
 
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -331,9 +348,9 @@ static void test_random_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_ids), cmocka_unit_test(test_order),        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_cut),       cmocka_unit_test(test_malformed),    cmocka_unit_test(test_padded_modes),
-        cmocka_unit_test(test_disorder),  cmocka_unit_test(test_odd_names),    cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_known_ids),    cmocka_unit_test(test_order),     cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_cut),          cmocka_unit_test(test_malformed), cmocka_unit_test(test_padded_modes),
+        cmocka_unit_test(test_disorder),     cmocka_unit_test(test_odd_names), cmocka_unit_test(test_modes),
         cmocka_unit_test(test_random_bytes),
     };
 

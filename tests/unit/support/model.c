@@ -509,8 +509,7 @@ void model_check_diff(const struct model *model, struct random *random, chrondb_
         expect_text(model, before[key], difference.old_value, difference.old_size);
         expect_text(model, after[key], difference.new_value, difference.new_size);
         if (difference.op == CHRONDB_OP_UPDATE)
-            check_patch(model->values[before[key]], model->values[after[key]], difference.patch,
-                        difference.patch_size);
+            check_patch(model->values[before[key]], model->values[after[key]], difference.patch, difference.patch_size);
         else
             assert_null(difference.patch);
     }

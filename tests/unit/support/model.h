@@ -49,8 +49,8 @@ const struct model_commit *model_last_change(const struct model *model, size_t k
 /* How many commits there are at or before a moment. */
 size_t model_at(const struct model *model, chrondb_time time);
 
-/* Compare a snapshot that shows the first `commits` commits with the model, in every way there is: gets, lists of random
- * ranges, counts, tables, histories, the log. */
+/* Compare a snapshot that shows the first `commits` commits with the model, in every way there is: gets, lists of
+ * random ranges, counts, tables, histories, the log. */
 void model_check(const struct model *model, struct random *random, chrondb_snapshot *snapshot, size_t commits);
 /* The difference of two moments. */
 void model_check_diff(const struct model *model, struct random *random, chrondb_snapshot *from, size_t from_commits,

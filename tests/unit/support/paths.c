@@ -189,9 +189,9 @@ void documents_set(struct documents *documents, const char *key, const struct cd
 /* ---- what a path means --------------------------------------------------------------------------- */
 
 struct meaning {
-    bool in_table;    /* below a table's directory that is on its own way */
-    char *table;      /* raw, "" for the keys without a table */
-    const char *dir;  /* into the path: the table's directory, and what is below it */
+    bool in_table;   /* below a table's directory that is on its own way */
+    char *table;     /* raw, "" for the keys without a table */
+    const char *dir; /* into the path: the table's directory, and what is below it */
     const char *rest;
     unsigned table_level, level;
     char *key; /* of a document, else NULL */
@@ -235,8 +235,8 @@ static void understand(struct meaning *out, const struct path *path)
     for (at = slash + 1; (slash = strchr(at, '/')) != NULL && is_digit(at, slash); at = slash + 1)
         out->level++;
     cdb_buf_clear(&raw);
-    if (slash != NULL || (path->mode & 0170000) != 0100000 ||
-        !cdb_key_decode_file(at, strlen(at), untabled, &raw) || !on_its_way(raw.ptr, out->rest, out->level))
+    if (slash != NULL || (path->mode & 0170000) != 0100000 || !cdb_key_decode_file(at, strlen(at), untabled, &raw) ||
+        !on_its_way(raw.ptr, out->rest, out->level))
         goto out;
     assert_true(asprintf(&out->key, "%s%s%s", out->table, untabled ? "" : ":", raw.ptr) > 0);
 out:
