@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/objects.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <git2.h>
+#include <git2/sys/odb_backend.h>
 #include <libdeflate.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,6 +18,8 @@
 #define HEADER_MAX        32
 #define LOOSE_FILE_MAX    ((size_t)1 << 30)
 #define COMPRESSION_LEVEL 6
+#define PACK_PRIORITY     1
+#define ALTERNATES_MAX    ((size_t)1 << 20)
 #define STORED_MAX        ((size_t)4000) /* with its header and frame, one block of 4 KiB */
 #define CACHE_SLOTS       64
 #define CACHED_MAX        ((size_t)16 << 10)
@@ -253,15 +257,55 @@ static int find_loose(struct cdb_objects *objects, const struct cdb_oid *oid, si
     return result;
 }
 
-static int open_odb(struct cdb_objects *objects)
+static int odb_error(const struct cdb_objects *objects)
 {
-    cdb_libgit2_start();
-    if (git_odb_open(&objects->odb, objects->objects_path) == 0)
-        return 0;
     const git_error *error = git_error_last();
-    objects->odb = NULL;
     return cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot open the objects in '%s': %s", objects->objects_path,
                      error != NULL ? error->message : "unknown");
+}
+
+/* The lines of objects/info/alternates: other object directories, relative ones seen from ours. */
+static int add_alternates(struct cdb_objects *objects, git_odb *odb)
+{
+    struct cdb_buf file = CDB_BUF_INIT, path = CDB_BUF_INIT;
+    char *rest = NULL;
+    int result = cdb_fs_read(objects->dir, "objects/info/alternates", ALTERNATES_MAX, &file);
+    for (char *line = result == 0 ? strtok_r(file.ptr, "\n", &rest) : NULL; line != NULL && result == 0;
+         line = strtok_r(NULL, "\n", &rest)) {
+        cdb_buf_clear(&path);
+        cdb_buf_addf(&path, "%s%s%s", *line == '/' ? "" : objects->objects_path, *line == '/' ? "" : "/", line);
+        result = cdb_buf_check(&path);
+        if (result == 0 && *line != '#' && git_odb_add_disk_alternate(odb, path.ptr) != 0)
+            result = odb_error(objects);
+    }
+    cdb_buf_release(&file);
+    cdb_buf_release(&path);
+    return result == 1 ? 0 : result;
+}
+
+/* Packs only: loose files we read ourselves, and libgit2 1.5 writes beyond its buffer when a damaged one inflates to
+ * more than its header says. */
+static int open_odb(struct cdb_objects *objects)
+{
+    git_odb *odb = NULL;
+    git_odb_backend *packs = NULL;
+    cdb_libgit2_start();
+    if (git_odb_new(&odb) != 0)
+        return odb_error(objects);
+    if (git_odb_backend_pack(&packs, objects->objects_path) != 0 ||
+        git_odb_add_backend(odb, packs, PACK_PRIORITY) != 0) {
+        if (packs != NULL && packs->free != NULL)
+            packs->free(packs);
+        git_odb_free(odb);
+        return odb_error(objects);
+    }
+    int result = add_alternates(objects, odb);
+    if (result != 0) {
+        git_odb_free(odb);
+        return result;
+    }
+    objects->odb = odb;
+    return 0;
 }
 
 /* The odb, open, and not closed until release_odb. */
@@ -417,6 +461,25 @@ int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int
     return result;
 }
 
+/* How many loose objects begin with the digits; the last one is stored. */
+static size_t count_loose(const struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out)
+{
+    char folder[] = "objects/xx", name[CDB_OID_HEX + 1];
+    size_t count = 0;
+    folder[8] = (char)tolower((unsigned char)hex[0]);
+    folder[9] = (char)tolower((unsigned char)hex[1]);
+    DIR *listing = cdb_fs_opendir(objects->dir, folder);
+    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+        if (strlen(entry->d_name) != CDB_OID_HEX - 2 || strncasecmp(entry->d_name, hex + 2, len - 2) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%s%s", folder + 8, entry->d_name);
+        count += cdb_oid_parse(name, out);
+    }
+    if (listing != NULL)
+        closedir(listing);
+    return count;
+}
+
 int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out)
 {
     git_oid id, found;
@@ -432,11 +495,17 @@ int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_
     cdb_libgit2_start();
     if (git_oid_fromstrn(&id, hex, len) != 0)
         return 1;
+    size_t loose = count_loose(objects, hex, len, out);
     int result = hold_odb(objects);
     if (result != 0)
         return result;
     int status = git_odb_exists_prefix(&found, objects->odb, &id, len);
     release_odb(objects);
+    bool other = status == 0 && memcmp(found.id, out->id, CDB_OID_SIZE) != 0;
+    if (loose > 1 || (loose == 1 && (status == GIT_EAMBIGUOUS || other)))
+        return 2;
+    if (loose == 1)
+        return 0;
     if (status == GIT_EAMBIGUOUS)
         return 2;
     if (status != 0)

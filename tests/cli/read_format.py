@@ -8,6 +8,7 @@
     read_format.py REPOSITORY at TIME             the commit of that moment, TIME as it is in a trailer
     read_format.py REPOSITORY path KEY            where KEY is in a small database
 """
+import collections
 import datetime
 import hashlib
 import json
@@ -130,12 +131,16 @@ def documents(repository, commit):
     return {key: blob for key, (_, blob) in found.items()}
 
 
-def prefix(name, names):
-    way = digits(name)
-    depth = 0
-    while depth < DEPTH and sum(digits(other).startswith(way[:depth]) for other in names) > LIMIT:
+def ways(names):
+    """The way that each of the items of a directory has."""
+    out, together, depth = {}, list(names), 0
+    while together:
+        counts = collections.Counter(digits(name)[:depth] for name in together)
+        alone = [name for name in together if depth == DEPTH or counts[digits(name)[:depth]] <= LIMIT]
+        out.update((name, b"".join(b"%c/" % digit for digit in digits(name)[:depth])) for name in alone)
+        together = [name for name in together if name not in out]
         depth += 1
-    return b"".join(way[i : i + 1] + b"/" for i in range(depth))
+    return out
 
 
 def layout(keys):
@@ -143,16 +148,11 @@ def layout(keys):
     for key in keys:
         table, name = split(key)
         tables.setdefault(table or b"", []).append(name)
+    roots = ways(tables)
     for table, names in tables.items():
-        for name in names:
-            yield (
-                prefix(table, tables)
-                + (encode(table, True) if table else b"_")
-                + b"/"
-                + prefix(name, names)
-                + encode(name, False)
-                + b".json"
-            )
+        directory = roots[table] + (encode(table, True) if table else b"_") + b"/"
+        for name, way in ways(names).items():
+            yield directory + way + encode(name, False) + b".json"
 
 
 # ---- commits and time ----
