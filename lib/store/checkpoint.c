@@ -110,29 +110,48 @@ static void remove_loose_files(struct cdb_repo *repo, const struct cdb_half *hal
     }
 }
 
+/* The half of that generation, or NULL. *whole: it has all its records, as the numbers of the next ones tell. */
+static const struct cdb_half *frozen_half(const struct cdb_half halves[2], const struct cdb_state *state, bool *whole)
+{
+    const struct cdb_half *frozen = NULL;
+    uint64_t next = state->sequence + 1; /* where the active half is empty */
+    for (int i = 0; i < 2; i++) {
+        if (halves[i].generation == state->generation - 1)
+            frozen = &halves[i];
+        if (halves[i].generation == state->generation)
+            next = halves[i].first;
+    }
+    *whole = frozen != NULL && frozen->last + 1 == next;
+    return frozen;
+}
+
+/* The loose files go before the half is marked: a process that dies in between leaves none behind for ever. */
 static int checkpoint(struct cdb_repo *repo)
 {
     struct cdb_state state;
     struct cdb_half halves[2];
     int index[2];
+    bool whole;
     if (cdb_state_read(repo->dir, &state) != 0 || !cdb_state_checkpoint_pending(&state))
         return 0;
     int result = cdb_journal_read(repo->dir, halves, index);
     if (result != 0)
         return result;
-    const struct cdb_half *frozen = &halves[0];
-    if (frozen->generation != 0 && frozen->generation + 1 == halves[1].generation) {
+    const struct cdb_half *frozen = frozen_half(halves, &state, &whole);
+    if (frozen != NULL)
         result = pack_half(repo, frozen);
-        CDB_FAULT("checkpoint-packed");
-        if (result == 0)
-            result = sync_branches(repo, frozen);
-        CDB_FAULT("checkpoint-synced");
-        if (result == 0)
-            result = mark(repo, frozen->generation);
-        CDB_FAULT("checkpoint-marked");
-        if (result == 0)
-            remove_loose_files(repo, frozen);
-    }
+    CDB_FAULT("checkpoint-packed");
+    if (result == 0 && frozen != NULL)
+        result = sync_branches(repo, frozen);
+    /* The journal was damaged or removed: what it had is in loose files, which stay. Writers must not wait for ever. */
+    if (result == 0 && !whole && syncfs(repo->dir) != 0)
+        result = cdb_error_errno(repo->path, "cannot sync '%s'", repo->path);
+    CDB_FAULT("checkpoint-synced");
+    if (result == 0 && frozen != NULL)
+        remove_loose_files(repo, frozen);
+    if (result == 0)
+        result = mark(repo, state.generation - 1);
+    CDB_FAULT("checkpoint-marked");
     cdb_half_release(&halves[0]);
     cdb_half_release(&halves[1]);
     return result;

@@ -270,7 +270,7 @@ int cdb_repack(struct cdb_repo *repo)
     int result = list_packs(repo->dir, &packs);
     if (packs.count > 1)
         qsort(packs.list, packs.count, sizeof(*packs.list), by_count);
-    size_t count = result == 0 ? plan(&packs) : 0;
+    size_t count = result == 0 && packs.list != NULL ? plan(&packs) : 0;
     if (count > 1)
         result = merge_packs(repo, &packs, count);
     free(packs.list);

@@ -89,6 +89,14 @@ static int load_overlay(struct cdb_repo *repo, const struct cdb_state *state)
     return 0;
 }
 
+static bool has_overlay(struct cdb_repo *repo)
+{
+    pthread_mutex_lock(&repo->mutex);
+    bool loaded = repo->overlay;
+    pthread_mutex_unlock(&repo->mutex);
+    return loaded;
+}
+
 /* What the journal knows of a ref. */
 struct journalled {
     bool any;            /* is there any record? */
@@ -137,7 +145,12 @@ int cdb_repo_ref(struct cdb_repo *repo, const char *ref, struct cdb_oid *out)
 {
     static const struct cdb_oid none;
     struct journalled journalled;
+    struct cdb_state state;
     int result = cdb_ref_read(repo->dir, ref, out);
+    if (result == CHRONDB_EDAMAGED && !has_overlay(repo)) { /* the next write puts it right */
+        cdb_state_read(repo->dir, &state);
+        (void)load_overlay(repo, &state);
+    }
     look_into_journal(repo, ref, result == 0 ? out : &none, &journalled);
     if (!journalled.any || (result < 0 && result != CHRONDB_EDAMAGED) ||
         (result >= 0 && (journalled.durable || (result == 0 && cdb_oid_equal(out, &journalled.head)))))

@@ -61,6 +61,7 @@ static int lock_mutex(struct cdb_txn *txn, int timeout_ms)
 static size_t peek(int fd, uint64_t at, struct cdb_record *out)
 {
     unsigned char header[CDB_RECORD_HEADER];
+    memset(out, 0, sizeof(*out));
     return cdb_fs_pread_full(fd, header, sizeof(header), (off_t)at) == (ssize_t)sizeof(header)
                ? cdb_record_peek(out, header)
                : 0;
@@ -140,6 +141,33 @@ static int mark_in_progress(struct cdb_txn *txn)
     return 0;
 }
 
+static int lock_branch(struct cdb_txn *txn, int wait_ms)
+{
+    int result = cdb_publish_lock(txn->repo, txn->ref_lock, wait_ms, &txn->ref_inode);
+    txn->ref_locked = result == 0;
+    if (result == 0)
+        result = cdb_ref_read(txn->repo->dir, txn->ref, &txn->base);
+    if (result == 1) {
+        memset(&txn->base, 0, sizeof(txn->base));
+        result = 0;
+    }
+    return result;
+}
+
+/* The branch's file holds nothing of sense, as after a power cut: what the journal tells is put right. */
+static int repair_branch(struct cdb_txn *txn, int wait_ms)
+{
+    if (txn->ref_locked)
+        cdb_publish_drop(txn->repo, txn->ref_lock, txn->ref_inode);
+    txn->ref_locked = false;
+    close(txn->state_file);
+    txn->state_file = -1;
+    int result = cdb_recover(txn->repo, &txn->state, false, wait_ms);
+    if (result == 0)
+        result = mark_in_progress(txn);
+    return result == 0 ? lock_branch(txn, wait_ms) : result;
+}
+
 int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
 {
     memset(txn, 0, sizeof(*txn));
@@ -158,17 +186,10 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
         result = mark_in_progress(txn);
     CDB_FAULT("in-progress");
     int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
-    if (result == 0) {
-        result = cdb_publish_lock(repo, txn->ref_lock, left > 0 ? (int)left : 0, &txn->ref_inode);
-        txn->ref_locked = result == 0;
-    }
-    if (result == 0) {
-        result = cdb_ref_read(repo->dir, ref, &txn->base);
-        if (result == 1) {
-            memset(&txn->base, 0, sizeof(txn->base));
-            result = 0;
-        }
-    }
+    if (result == 0)
+        result = lock_branch(txn, left > 0 ? (int)left : 0);
+    if (result == CHRONDB_EDAMAGED)
+        result = repair_branch(txn, left > 0 ? (int)left : 0);
     if (result == 0)
         result = cdb_deflater_new(&txn->deflater);
     if (result != 0)

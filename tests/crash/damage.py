@@ -102,9 +102,8 @@ def go_on(db, what):
     """Everything is there; writes work; they are found again by a recovery that trusts nothing."""
     try:
         db.check_values()
-        for i in range(3):
+        for i in range(2):
             db.must_write(put("k:%d" % (20 + i), what))
-        db.check()
         db.reboot()  # the journal is read anew; the files are all there, but it decides about the branch
         db.check_values()
         db.must_write(put("k:30", what))
@@ -172,14 +171,13 @@ def old_file_back(templates, name, same_boot):
     go_on(db, "an old %s" % name)
 
 
-def other_file(templates, name):
-    """Those of another database."""
+def state_of_another(templates):
     db = templates.copy(templates.at_rest)
     other = Db(templates.scratch.new())
     for i in range(30):
         other.must_write(put("other:%d" % i, i))
-    shutil.copy2(os.path.join(other.path, name), os.path.join(db.path, name))
-    go_on(db, "the %s of another database" % name)
+    shutil.copy2(os.path.join(other.path, "chrondb/state"), os.path.join(db.path, "chrondb/state"))
+    go_on(db, "the state of another database")
 
 
 def copies(templates, links):
@@ -232,14 +230,15 @@ def test(scratch, rng):
     for name, damages in (("chrondb/journal", JOURNAL), ("chrondb/state", STATE)):
         for damage in damages:
             jobs += [lambda n=name, d=damage, s=seed(): damaged(templates, templates.at_rest, n, d, s)]
-            jobs += [lambda n=name, d=damage, s=seed(): damaged(templates, templates.pending, n, d, s)]
+            if name == "chrondb/journal":
+                jobs += [lambda n=name, d=damage, s=seed(): damaged(templates, templates.pending, n, d, s)]
             jobs += [lambda n=name, d=damage, p=point, s=seed(): damaged_and_dead(templates, n, d, p, s)
                      for point in ("in-progress", "ref-lock-written", "journal-synced", "ref-renamed")]
     jobs += [lambda d=damage, s=seed(): wait_for_no_checkpoint(templates, d, s)
              for damage in (remove, flip_record(0, 9), flip_record(3, 20), zeros)]
     jobs += [lambda n=name, b=same: old_file_back(templates, n, b)
              for name in ("chrondb/state", "chrondb/journal") for same in (True, False)]
-    jobs += [lambda n=name: other_file(templates, n) for name in ("chrondb/state", "chrondb/journal")]
+    jobs += [lambda: state_of_another(templates)]
     jobs += [lambda: copies(templates, True), lambda: copies(templates, False)]
     jobs += [lambda n=names: without_format(templates, n) for names in (["chrondb/format"], ["chrondb"])]
     jobs += [lambda c=content: branch_emptied(templates, c) for content in (b"", b"\0" * 41, b"0123")]

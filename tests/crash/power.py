@@ -17,6 +17,7 @@ from crash import Db, batch, delete, expect, fail, git, patch, put
 WORKERS = 4
 SAMPLES = float(os.environ.get("CHRONDB_TEST_SAMPLES") or (0.2 if crash.SLOW else 1))
 AN_HOUR = 3600
+DAMAGES = ("journal removed", "journal cut short", "journal overwritten", "state removed", "old state")
 OTHERS = 12  # states a moment, where names became durable in another order than they were made
 
 
@@ -34,7 +35,7 @@ class Recording:
         self.path = path
         self.steps = []   # (changes, is ours, dies)
         self.commits = {}  # step -> the acknowledged commit
-        self.disk = None
+        self.disk, self.first = None, 0
 
     def start(self):
         """What happened so far is durable."""
@@ -92,7 +93,7 @@ class Recording:
     def moments(self):
         """Between any two calls."""
         ops = self.disk.ops
-        return [n for n in range(len(ops) + 1) if n == len(ops) or ops[n][0] != "mark" or ops[n][1] == "output"]
+        return [n for n in range(self.first, len(ops) + 1) if n == len(ops) or ops[n][0] != "mark" or ops[n][1] == "output"]
 
 
 # ---- looking ---------------------------------------------------------------------------------------------------------
@@ -261,6 +262,7 @@ def record_push(scratch):
     recording.step(put("kb:1", 1))
     recording.push("kc:1", "pushed")
     recording.step(put("kb:2", 2))
+    recording.step(delete("kb:2"))  # the trees of the push once more
     recording.push("kc:2", "pushed again")
     return recording
 
@@ -273,6 +275,28 @@ def record_dead(scratch):
     recording.step(put("kb:3", 3))
     recording.step(put("kb:4", 4), fault="ref-lock-written")
     recording.step(put("kb:5", 5), fault="ref-renamed")
+    return recording
+
+
+def record_damage(scratch, rng, what):
+    """Something of ours is removed or exchanged by hand. The next write makes it good: from its end on, nothing that was
+    acknowledged before or later may be lost any more."""
+    recording = base(scratch, what).start()
+    journal, state = (os.path.join(recording.db.path, "chrondb", name) for name in ("journal", "state"))
+    recording.step(put("kb:1", 1))
+    old = recording.root + ".state"
+    shutil.copyfile(state, old)
+    recording.step(put("kb:2", 2))
+    command = {"journal removed": ["rm", journal],
+               "journal cut short": ["truncate", "-s", str(rng.randrange(100, 3000)), journal],
+               "journal overwritten": ["dd", "if=/dev/zero", "of=" + journal, "bs=4096", "count=1", "conv=notrunc"],
+               "state removed": ["rm", state],
+               "old state": ["dd", "if=" + old, "of=" + state, "conv=notrunc", "bs=4096"]}[what]
+    result = recording.disk.record(command)
+    expect(result.code == 0, lambda: "%s" % result)
+    recording.step(put("kb:3", 3))
+    recording.first = len(recording.disk.ops)
+    recording.step(put("kb:4", 4))
     return recording
 
 
@@ -326,6 +350,7 @@ def test(scratch, rng):
     for recording, number in ((record_creation(scratch), 80), (record_creation_in_place(scratch), 80), (writes, 150),
                               (record_large(scratch, rng), 40), (record_checkpoint(scratch, rng), 40),
                               (record_push(scratch), 100), (record_dead(scratch), 100),
+                              *((record_damage(scratch, rng, what), 12) for what in DAMAGES),
                               (record_recovery(scratch, writes, rng, False), 80),
                               (record_recovery(scratch, writes, rng, True), 80)):
         jobs += [lambda r=recording, seed=rng.getrandbits(32): judge_some(judge, r, seed)

@@ -70,7 +70,7 @@ def shown(text):
 
 
 def shorten(data, most=600):
-    return data if len(data) <= most else data[:most] + b"..."
+    return data if len(data) <= most else data[:most] + type(data)(b"..." if isinstance(data, bytes) else "...")
 
 
 def run(args, stdin=b"", env=None, limit=None, **options):
