@@ -111,11 +111,9 @@ static bool creation_began(int dir)
            !has_files(dir, "objects", 2) && !has_files(dir, "refs", 2);
 }
 
-static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
+static enum cdb_place examine_without_format(int dir, struct cdb_buf *found)
 {
     bool empty;
-    if (cdb_fs_exists(dir, FORMAT_PATH))
-        return CDB_PLACE_DATABASE;
     DIR *listing = cdb_fs_opendir(dir, ".");
     if (listing == NULL)
         return CDB_PLACE_OTHER;
@@ -130,6 +128,16 @@ static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
     if (cdb_fs_exists(dir, "HEAD") && cdb_fs_exists(dir, "objects") && cdb_fs_exists(dir, "refs"))
         return CDB_PLACE_BARE;
     return CDB_PLACE_OTHER;
+}
+
+/* The format is looked for once more at the end: a racing creator may have come to its end, and written documents, while
+ * the rest was examined. */
+static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
+{
+    if (cdb_fs_exists(dir, FORMAT_PATH))
+        return CDB_PLACE_DATABASE;
+    enum cdb_place place = examine_without_format(dir, found);
+    return cdb_fs_exists(dir, FORMAT_PATH) ? CDB_PLACE_DATABASE : place;
 }
 
 int cdb_place_examine(const char *path, enum cdb_place *place, struct cdb_buf *found)
@@ -159,7 +167,7 @@ int cdb_layout_check_format(int dir, const char *path)
     text[n] = '\0';
     char *end;
     long version = strtol(text, &end, 10);
-    if (n == 0 || end == text || *end != '\n' || version < 1)
+    if (text[0] < '1' || text[0] > '9' || strcmp(end, "\n") != 0)
         return cdb_error(CHRONDB_EDAMAGED, "damaged", "'%s/%s' does not hold a format version", path, FORMAT_PATH);
     if (version > CDB_FORMAT_VERSION)
         return cdb_error(CHRONDB_ENODB, "unsupported",

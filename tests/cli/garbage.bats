@@ -44,15 +44,50 @@ forget_journal() {
     chmod -R u+w .chrondb/objects
 }
 
+garbage_refs() { # HEAD ID: what the file of a branch may hold that is no ref, as formats of printf
+    printf '%s\n' 'garbage\n' '' '\0\0\0\0' "${1:0:39}\n" "${1}0\n" "$1 garbage\n" "$1$1" 'ref: \n' \
+        'ref: ../../etc/passwd\n' 'ref: refs/heads/main\n' 'ref: refs/heads/a..b\n' "$(printf '%05000d' 7)"
+}
+
 @test "refs that are garbage" {
     # The journal knows where the branch was: reads go on, and the next write puts the file right.
-    given put k 1
-    echo 'no id at all' >.chrondb/refs/heads/main
-    try get k
-    prints 1
-    given put k 2
-    same subject 'put k' "$(git -C .chrondb log -1 --format=%s main)"
+    local bytes n=0
+    while IFS= read -r bytes; do
+        n=$((n + 1))
+        given put k "$n"
+        printf -- "$bytes" >.chrondb/refs/heads/main
+        try get k
+        prints "$n"
+        given put other "$n"
+        try list --keys
+        prints $'{"key":"k"}\n{"key":"other"}'
+        same commits "$((2 * n))" "$(git -C .chrondb rev-list --count main)"
+    done < <(garbage_refs "$(printf '%040d' 7)")
+    [ "$n" -gt 10 ]
     git -C .chrondb fsck --strict
+}
+
+@test "refs that are garbage, and no journal" {
+    prepare
+    forget_journal
+    local head bytes n=0
+    head=$(head_of)
+    while IFS= read -r bytes; do
+        n=$((n + 1))
+        printf -- "$bytes" >.chrondb/refs/heads/main
+        tells_damage list
+        [[ $stderr == *refs/heads/main* ]]
+        tells_damage log
+        tells_damage put t:2 2
+        same 'the ref' "$(printf -- "$bytes" | od -c)" "$(od -c <.chrondb/refs/heads/main)"
+        forget_journal
+    done < <(garbage_refs "$head")
+    [ "$n" -gt 10 ]
+    printf '%040d\n' 7 >.chrondb/refs/heads/main # the id of nothing
+    tells_damage list
+    tells_damage put t:2 2
+    printf '%s\n' "$head" >.chrondb/refs/heads/main
+    writes
 }
 
 @test "another branch that is garbage is nobody's business but its own" {

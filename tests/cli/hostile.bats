@@ -252,15 +252,6 @@ committer A <a> 2 +0000"; do
         same "exit status of put with $id" 7 "$status"
         calm
     done
-    for text in '' 'nonsense' "$blob$blob" "ref: refs/heads/main" "ref: ../../x"; do
-        printf '%s' "$text" >.chrondb/refs/heads/main
-        try get user:1
-        same "exit status with '$text'" 7 "$status"
-        [[ $stderr == *refs/heads/main* ]]
-        try put user:1 5
-        same "exit status of put with '$text'" 7 "$status"
-        calm
-    done
 }
 
 @test "tags of tags, and of what is no commit" {
