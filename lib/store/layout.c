@@ -130,8 +130,8 @@ static enum cdb_place examine_without_format(int dir, struct cdb_buf *found)
     return CDB_PLACE_OTHER;
 }
 
-/* The format is looked for once more at the end: a racing creator may have come to its end, and written documents, while
- * the rest was examined. */
+/* The format is looked for once more at the end: a racing creator may have come to its end, and written documents,
+ * while the rest was examined. */
 static enum cdb_place examine_directory(int dir, struct cdb_buf *found)
 {
     if (cdb_fs_exists(dir, FORMAT_PATH))
