@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #include "chrondb.h"
-#include "store/oid.h"
+#include "util/oid.h"
 #include "util/buf.h"
 
 #define CDB_JOURNAL_PATH    "chrondb/journal"

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "store/oid.h"
+#include "util/oid.h"
 #include "util/buf.h"
 
 #define CDB_TREE_MAX   ((size_t)256 << 20)

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "store/oid.h"
+#include "util/oid.h"
 #include "util/buf.h"
 
 #define CDB_HEADS "refs/heads/"

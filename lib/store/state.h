@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "chrondb.h"
-#include "store/oid.h"
+#include "util/oid.h"
 #include "util/fs.h"
 
 #define CDB_STATE_PATH  "chrondb/state"

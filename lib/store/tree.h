@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/oid.h"
+#include "util/oid.h"
 #include "util/buf.h"
 
 #define CDB_MODE_DIR  0040000u

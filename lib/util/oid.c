@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/oid.h"
+#include "util/oid.h"
 
 void cdb_oid_format(const struct cdb_oid *oid, char out[CDB_OID_HEX + 1])
 {

@@ -1,6 +1,6 @@
 /* Git object ids (SHA-1), types, and their text. */
-#ifndef CDB_STORE_OID_H
-#define CDB_STORE_OID_H
+#ifndef CDB_UTIL_OID_H
+#define CDB_UTIL_OID_H
 
 #include <stdbool.h>
 #include <stddef.h>
