@@ -125,6 +125,7 @@ typedef struct chrondb_open_options {
      * a stale lock removed ...). `text` is borrowed during the call. Must not call into the library. */
     void (*notice)(void *context, int level, const char *text);
     void *notice_context;
+    const char *index_path; /* where the derived index is, or NULL: chrondb/index in the database */
 } chrondb_open_options;
 
 /* Which database a command means: $CHRONDB_DIR if set, else the nearest ".chrondb" from the working
@@ -292,6 +293,71 @@ CHRONDB_API const chrondb_result *chrondb_batch_result(const chrondb_batch *batc
 CHRONDB_API const char *chrondb_batch_commit_id(const chrondb_batch *batch);
 CHRONDB_API chrondb_time chrondb_batch_time(const chrondb_batch *batch);
 
+/* ---- import: very many documents ------------------------------------------------------------------ */
+
+/* Lines of NDJSON become commits, at the speed of the disk: trees are built once a commit, objects go straight into
+ * packs, on all processors. No lock is held while lines come in.
+ *
+ * A line: {"key":K,"value":V} or {"key":K,"op":"delete"}, and if wanted "op":"put", "time" (RFC 3339 or another moment,
+ * but nothing relative), "author", "message", "meta" ({"NAME":"VALUE"} or ["NAME=VALUE"]), "commit" (any string: lines
+ * that follow each other with the same one are one commit, in every mode but ONE), "text" (a string: the document byte
+ * for byte, where its layout matters; "value" is ignored then). {"op":"none"} without a key is a commit that changes
+ * nothing. Unknown members are an error. Deleting what is not there changes nothing. A commit whose lines change
+ * nothing is not made, unless one of them is "none".
+ *
+ * Times do not run backwards: a line's time before that of the commit before it (in whole seconds), or in the future,
+ * is refused unless force_time. A commit has the time, author, message and meta of its last line that states one.
+ *
+ * Lines become durable window by window. After a crash the database has whole commits only, and where
+ * CHRONDB_IMPORT_EACH or _EVERY was interrupted, the same lines given again to a new import of the same branch and mode
+ * go on where the last durable commit ended: what is there already is passed over. */
+typedef struct chrondb_import chrondb_import;
+
+enum chrondb_import_mode {
+    CHRONDB_IMPORT_GROUPS, /* lines with "commit": one commit for each; all others together: one */
+    CHRONDB_IMPORT_ONE,    /* everything is one commit */
+    CHRONDB_IMPORT_EVERY,  /* a commit for every `every` lines */
+    CHRONDB_IMPORT_EACH    /* a commit for each line (or each group of equal "commit") */
+};
+
+typedef struct chrondb_import_options {
+    size_t size;
+    const char *branch;      /* NULL: what HEAD names */
+    const char *message;     /* of commits whose lines have none; NULL: "put user:1", "put 3, delete 1" ... */
+    const char *author;      /* of commits whose lines have none; NULL: as in chrondb_write_options */
+    const char *const *meta; /* added to every commit */
+    size_t meta_count;
+    enum chrondb_import_mode mode;
+    uint64_t every;
+    int force_time;
+    int restart;         /* do not go on where an interrupted import ended: begin with the first line */
+    int lock_timeout_ms; /* as in chrondb_write_options */
+} chrondb_import_options;
+
+typedef struct chrondb_import_report {
+    size_t size;
+    uint64_t lines;         /* taken, of these */
+    uint64_t resumed;       /* were passed over, an interrupted import had them */
+    uint64_t durable_lines; /* taken or passed over, and in durable commits (or without effect) */
+    uint64_t commits;       /* durable, made by this import */
+    uint64_t puts, deletes; /* in them, that changed something */
+    char head[CHRONDB_HEX_SIZE + 1];
+} chrondb_import_report;
+
+CHRONDB_API int chrondb_import_open(chrondb_import **out, chrondb *db, const chrondb_import_options *options);
+/* One line, without or with its newline; it is copied. CHRONDB_EINVALID, CHRONDB_EUSAGE ("invalid_key", "invalid_time",
+ * "invalid_author", "invalid_meta"): the line is bad and nothing of it was taken; the next one may be given all the
+ * same. Error line and column are positions in this line's text. Any other error ends the import: only _report and
+ * _free may follow. CHRONDB_ECONFLICT "not_resumable": these are not the lines of the import that was interrupted. */
+CHRONDB_API int chrondb_import_line(chrondb_import *import, const char *line, size_t size);
+/* The end of the lines: commit the rest; durable when it returns 0. */
+CHRONDB_API int chrondb_import_finish(chrondb_import *import);
+/* Stop early: make durable what is in commits that are whole; in one commit, nothing. */
+CHRONDB_API int chrondb_import_stop(chrondb_import *import);
+CHRONDB_API void chrondb_import_get_report(const chrondb_import *import, chrondb_import_report *report);
+/* Drops what is not durable. */
+CHRONDB_API void chrondb_import_free(chrondb_import *import);
+
 /* ---- history ----------------------------------------------------------------------------------- */
 
 enum chrondb_op { CHRONDB_OP_CREATE, CHRONDB_OP_UPDATE, CHRONDB_OP_DELETE };
@@ -343,6 +409,9 @@ typedef struct chrondb_log chrondb_log;
 CHRONDB_API int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrondb_history_options *options);
 CHRONDB_API int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chrondb_change **changes,
                                  size_t *change_count);
+/* The document that change `index` of the commit last given by _next brought. 0, or CHRONDB_NOTFOUND after a delete.
+ * Borrowed until the next call on the iterator. */
+CHRONDB_API int chrondb_log_value(chrondb_log *log, size_t index, const char **value, size_t *size);
 CHRONDB_API void chrondb_log_free(chrondb_log *log);
 
 /* One document that differs. Borrowed until the next call. */
@@ -377,9 +446,40 @@ typedef struct chrondb_info {
     uint64_t documents, tables, commits;
     uint64_t loose_objects, packs, disk_bytes, journal_bytes;
     int format;
+    uint64_t index_bytes;    /* of the derived index */
+    uint64_t index_commits;  /* so many of `commits` it covers without catching up */
+    uint64_t index_segments; /* files of the branch's catalog */
 } chrondb_info;
 
 CHRONDB_API int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info);
+
+/* ---- care -------------------------------------------------------------------------------------- */
+
+/* Told how far work has come: `done` of `total` (0: not known) steps of `phase`, a few words. Called up to a few
+ * hundred times a second. A nonzero result cancels: the function returns CHRONDB_EBUSY "cancelled", everything stays
+ * sound. */
+typedef int (*chrondb_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
+
+typedef struct chrondb_gc_report {
+    size_t size;
+    uint64_t objects;
+    uint64_t packs_before, packs_after;
+    uint64_t loose_before, loose_after;
+    uint64_t bytes_before, bytes_after; /* of packs, their indexes, and loose files */
+} chrondb_gc_report;
+
+/* All the maintenance now, and thoroughly: the journal and all loose objects into one tight pack with deltas, refs
+ * packed, the index merged. Nothing is dropped, reachable or not. Readers and writers go on meanwhile. */
+CHRONDB_API int chrondb_gc(chrondb *db, chrondb_progress progress, void *context, chrondb_gc_report *report);
+
+typedef struct chrondb_reindex_report {
+    size_t size;
+    uint64_t branches, commits, keys; /* keys: different ones, of all branches' presents together */
+    uint64_t bytes;                   /* of the index */
+} chrondb_reindex_report;
+
+/* Build the derived index of all branches anew, from git alone. */
+CHRONDB_API int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report);
 
 /* ---- JSON text --------------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <mbedtls/sha1.h>
 #include <mbedtls/version.h>
 #include <stdint.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "util/error.h"
 #include "util/fault.h"
@@ -25,11 +25,13 @@
 #define FLUSH_AT    ((size_t)256 << 10)
 #define LARGE       ((uint64_t)1 << 31) /* offsets from here on go into the index's table of 8-byte ones */
 #define PACK_FOLDER "objects/pack"
+#define OFS_DELTA   6
+#define STORED_MAX  64 /* bytes of a delta that is stored, not deflated */
 
 struct entry {
     struct cdb_oid oid;
     uint32_t crc;
-    uint64_t offset;
+    uint64_t offset : 56, depth : 8;
 };
 
 struct cdb_pack {
@@ -93,14 +95,29 @@ static size_t slot_of(const struct cdb_pack *pack, const struct cdb_oid *oid)
     return hash & (pack->slot_count - 1);
 }
 
-static bool has(const struct cdb_pack *pack, const struct cdb_oid *oid)
+cdb_pack_entry cdb_pack_find(const struct cdb_pack *pack, const struct cdb_oid *oid)
 {
     if (pack->slot_count == 0)
-        return false;
+        return CDB_NO_ENTRY;
     for (size_t i = slot_of(pack, oid); pack->slots[i] != 0; i = (i + 1) & (pack->slot_count - 1))
         if (cdb_oid_equal(&pack->entries[pack->slots[i] - 1].oid, oid))
-            return true;
-    return false;
+            return pack->slots[i] - 1;
+    return CDB_NO_ENTRY;
+}
+
+size_t cdb_pack_count(const struct cdb_pack *pack)
+{
+    return pack->count;
+}
+
+uint64_t cdb_pack_bytes(const struct cdb_pack *pack)
+{
+    return pack->written + pack->pending.len;
+}
+
+unsigned cdb_pack_depth(const struct cdb_pack *pack, cdb_pack_entry entry)
+{
+    return pack->entries[entry].depth;
 }
 
 static void insert(struct cdb_pack *pack, size_t index)
@@ -154,36 +171,118 @@ static void add_entry_header(struct cdb_buf *out, int type, size_t size)
     cdb_buf_addc(out, (char)byte);
 }
 
-int cdb_pack_add(struct cdb_pack *pack, int type, const void *data, size_t len, const struct cdb_oid *oid)
+/* How far before the entry its base begins: 7 bits a byte, the highest first, each continued one counted from 1. */
+static void add_distance(struct cdb_buf *out, uint64_t distance)
+{
+    char bytes[10];
+    size_t at = sizeof(bytes);
+    bytes[--at] = (char)(distance & 0x7f);
+    while (distance >>= 7)
+        bytes[--at] = (char)(0x80 | (--distance & 0x7f));
+    cdb_buf_add(out, bytes + at, sizeof(bytes) - at);
+}
+
+/* A new entry at the end of what is pending; its bytes follow, then end_entry. 1: the object is there already. */
+static int begin_entry(struct cdb_pack *pack, const struct cdb_oid *oid, unsigned depth)
 {
     int result = 0;
-    if (has(pack, oid))
-        return 0;
+    if (cdb_pack_find(pack, oid) != CDB_NO_ENTRY)
+        return 1;
     if (pack->count == pack->room && (result = grow(pack)) != 0)
         return result;
-    size_t start = pack->pending.len;
     struct entry *entry = &pack->entries[pack->count];
     entry->oid = *oid;
-    entry->offset = pack->written + start;
-    add_entry_header(&pack->pending, type, len);
-    if ((result = cdb_deflate(pack->deflater, data, len, &pack->pending)) != 0)
-        return result;
-    entry->crc = (uint32_t)crc32_z(0, (const Bytef *)pack->pending.ptr + start, pack->pending.len - start);
+    entry->depth = depth & 0xff;
+    entry->offset = (pack->written + pack->pending.len) & (((uint64_t)1 << 56) - 1);
+    return 0;
+}
+
+static int end_entry(struct cdb_pack *pack)
+{
+    struct entry *entry = &pack->entries[pack->count];
+    if (pack->pending.failed)
+        return cdb_error_memory();
+    size_t start = (size_t)(entry->offset - pack->written);
+    entry->crc = libdeflate_crc32(0, pack->pending.ptr + start, pack->pending.len - start);
     insert(pack, pack->count++);
     return pack->pending.len >= FLUSH_AT ? flush(pack) : 0;
 }
 
+/* A zlib stream of one stored block: an entry's id and its like do not get smaller, and deflating costs more than all
+ * the rest. Sources: RFC 1950, RFC 1951. */
+static void add_stored(struct cdb_buf *out, const void *data, size_t len)
+{
+    unsigned char head[7] = {0x78, 0x01, 0x01, (unsigned char)len, (unsigned char)(len >> 8)};
+    head[5] = (unsigned char)~head[3];
+    head[6] = (unsigned char)~head[4];
+    cdb_buf_add(out, head, sizeof(head));
+    cdb_buf_add(out, data, len);
+    add_be32(out, libdeflate_adler32(1, data, len));
+}
+
+static void add_delta_header(struct cdb_pack *pack, cdb_pack_entry base, size_t len)
+{
+    uint64_t distance = pack->entries[pack->count].offset - pack->entries[base].offset;
+    add_entry_header(&pack->pending, OFS_DELTA, len);
+    add_distance(&pack->pending, distance);
+}
+
+int cdb_pack_add(struct cdb_pack *pack, int type, const void *data, size_t len, const struct cdb_oid *oid)
+{
+    int result = begin_entry(pack, oid, 0);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    add_entry_header(&pack->pending, type, len);
+    result = cdb_deflate(pack->deflater, data, len, &pack->pending);
+    return result == 0 ? end_entry(pack) : result;
+}
+
+int cdb_pack_add_deflated(struct cdb_pack *pack, int type, size_t len, const void *stream, size_t stream_len,
+                          const struct cdb_oid *oid)
+{
+    int result = begin_entry(pack, oid, 0);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    add_entry_header(&pack->pending, type, len);
+    cdb_buf_add(&pack->pending, stream, stream_len);
+    return end_entry(pack);
+}
+
+int cdb_pack_add_delta(struct cdb_pack *pack, const struct cdb_oid *oid, cdb_pack_entry base, const void *delta,
+                       size_t len)
+{
+    int result = begin_entry(pack, oid, cdb_pack_depth(pack, base) + 1);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    add_delta_header(pack, base, len);
+    if (len <= STORED_MAX)
+        add_stored(&pack->pending, delta, len);
+    else
+        result = cdb_deflate(pack->deflater, delta, len, &pack->pending);
+    return result == 0 ? end_entry(pack) : result;
+}
+
+int cdb_pack_add_deflated_delta(struct cdb_pack *pack, const struct cdb_oid *oid, cdb_pack_entry base, size_t len,
+                                const void *stream, size_t stream_len)
+{
+    int result = begin_entry(pack, oid, cdb_pack_depth(pack, base) + 1);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    add_delta_header(pack, base, len);
+    cdb_buf_add(&pack->pending, stream, stream_len);
+    return end_entry(pack);
+}
+
 int cdb_pack_add_raw(struct cdb_pack *pack, const void *data, size_t len, uint32_t crc, const struct cdb_oid *oid)
 {
-    int result = 0;
-    if (has(pack, oid))
-        return 0;
-    if (pack->count == pack->room && (result = grow(pack)) != 0)
-        return result;
-    pack->entries[pack->count] = (struct entry){.oid = *oid, .crc = crc, .offset = pack->written + pack->pending.len};
+    int result = begin_entry(pack, oid, 0);
+    if (result != 0)
+        return result < 0 ? result : 0;
     cdb_buf_add(&pack->pending, data, len);
-    insert(pack, pack->count++);
-    return pack->pending.len >= FLUSH_AT || pack->pending.failed ? flush(pack) : 0;
+    result = end_entry(pack);
+    if (result == 0 && pack->entries[pack->count - 1].crc != crc)
+        return cdb_error(CHRONDB_EDAMAGED, "damaged", "an entry of a pack does not match its checksum");
+    return result;
 }
 
 const char *cdb_pack_name(const struct cdb_pack *pack)
