@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/base.h"
 #include "db/batch.h"
 #include "db/when.h"
 #include "doc/json.h"
@@ -360,75 +361,22 @@ static int choose_time(struct commit *commit, chrondb_time *out)
 
 /* ---- the base ---------------------------------------------------------------------------------- */
 
-/* The nearest commit behind a foreign one that chrondb wrote: what differs from it may not be canonical. */
-static int find_trusted(struct commit *commit, struct cdb_oid at)
-{
-    struct cdb_buf content = CDB_BUF_INIT;
-    struct cdb_commit parsed;
-    int result = 0;
-    memset(&commit->trusted_root, 0, sizeof(commit->trusted_root));
-    while (result == 0 && (result = cdb_commit_read(commit->repo->objects, &at, &content, &parsed)) == 0) {
-        if (parsed.ours)
-            commit->trusted_root = parsed.tree;
-        if (parsed.ours || parsed.parent_count == 0)
-            break;
-        at = cdb_commit_parent(&parsed, 0);
-    }
-    cdb_buf_release(&content);
-    return result;
-}
-
-static int parent_time(struct commit *commit)
-{
-    struct cdb_times times;
-    const struct cdb_state *state = &commit->txn.state;
-    int result = 0;
-    cdb_times_init(&times, commit->repo->objects);
-    for (int i = 0; result == 0 && i < CDB_STATE_KNOWN; i++) {
-        chrondb_time time = {state->known[i].seconds, state->known[i].nanoseconds};
-        if (state->known[i].ref != 0)
-            result = cdb_times_add(&times, &state->known[i].oid, time);
-    }
-    if (result == 0)
-        result = cdb_times_get(&times, &commit->txn.base, &commit->parent_time);
-    cdb_times_release(&times);
-    return result;
-}
-
 static int load_base(struct commit *commit)
 {
-    struct cdb_buf content = CDB_BUF_INIT;
-    struct cdb_commit parsed;
-    if (cdb_oid_is_zero(&commit->txn.base))
-        return 0;
-    int result = cdb_commit_read(commit->repo->objects, &commit->txn.base, &content, &parsed);
-    if (result == 0) {
-        commit->base_root = parsed.tree;
-        commit->foreign = !parsed.ours;
-        if (commit->foreign && parsed.parent_count > 0)
-            result = find_trusted(commit, cdb_commit_parent(&parsed, 0));
-    }
-    cdb_buf_release(&content);
-    return result != 0 ? result : parent_time(commit);
+    struct cdb_base base;
+    int result = cdb_base_load(&base, commit->repo, &commit->txn.base, &commit->txn.state);
+    commit->base_root = base.root;
+    commit->trusted_root = base.trusted;
+    commit->foreign = base.foreign;
+    commit->parent_time = base.time;
+    return result;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
-static void default_message(struct commit *commit, const struct slot *first, size_t puts, size_t deletes)
+static bool restores(const chrondb_batch *batch)
 {
-    struct cdb_buf *out = &commit->message;
-    enum cdb_op_kind kind = commit->batch->ops[0].kind;
-    const char *put = kind == CDB_OP_RESTORE || kind == CDB_OP_RESTORE_ALL ? "restore" : "put";
-    if (puts + deletes == 1) {
-        cdb_buf_adds(out, puts == 1 ? put : "delete");
-        cdb_buf_addc(out, ' ');
-        cdb_commit_escape(out, first->key_text, strlen(first->key_text), false);
-        return;
-    }
-    if (puts > 0)
-        cdb_buf_addf(out, "%s %zu", put, puts);
-    if (deletes > 0)
-        cdb_buf_addf(out, "%sdelete %zu", puts > 0 ? ", " : "", deletes);
+    return batch->ops[0].kind == CDB_OP_RESTORE || batch->ops[0].kind == CDB_OP_RESTORE_ALL;
 }
 
 static int write_message(struct commit *commit, const struct slot *first, size_t puts, size_t deletes)
@@ -437,7 +385,8 @@ static int write_message(struct commit *commit, const struct slot *first, size_t
     if (given != NULL)
         given += strspn(given, " \t\r\n");
     if (given == NULL || *given == '\0')
-        default_message(commit, first, puts, deletes);
+        cdb_default_message(&commit->message, restores(commit->batch) ? "restore" : "put", first->key_text, puts,
+                            deletes);
     else
         cdb_buf_adds(&commit->message, given);
     return cdb_buf_check(&commit->message);

@@ -371,7 +371,7 @@ static enum cdb_lex_kind open_container(struct cdb_lexer *lexer, bool object)
 {
     uint64_t bit;
 
-    if (lexer->depth == CHRONDB_MAX_DEPTH)
+    if (lexer->depth == lexer->max_depth)
         return fail(lexer, lexer->at, "nested too deep, in more than %d arrays and objects", CHRONDB_MAX_DEPTH);
     bit = UINT64_C(1) << (lexer->depth % 64);
     if (object)
@@ -483,13 +483,8 @@ static enum cdb_lex_kind next_after_value(struct cdb_lexer *lexer)
     return fail_expected(lexer, lexer->in_object ? "',' or '}' after a member" : "',' or ']' after an element");
 }
 
-bool cdb_lexer_init(struct cdb_lexer *lexer, const char *text, size_t len)
+static bool init(struct cdb_lexer *lexer, const char *text, size_t len, unsigned max_depth)
 {
-    if (len > CHRONDB_MAX_DOCUMENT) {
-        cdb_error_set(CHRONDB_EINVALID, "invalid_json", "too large: %zu bytes, a document has at most %zu", len,
-                      CHRONDB_MAX_DOCUMENT);
-        return false;
-    }
     lexer->text = len > 0 ? text : "";
     lexer->at = lexer->text;
     lexer->end = lexer->text + len;
@@ -499,8 +494,27 @@ bool cdb_lexer_init(struct cdb_lexer *lexer, const char *text, size_t len)
     lexer->state = CDB_LEX_AT_VALUE;
     lexer->depth = 0;
     lexer->in_object = false;
+    lexer->max_depth = max_depth;
     memset(lexer->objects, 0, sizeof(lexer->objects));
     return true;
+}
+
+bool cdb_lexer_init(struct cdb_lexer *lexer, const char *text, size_t len)
+{
+    if (len <= CHRONDB_MAX_DOCUMENT)
+        return init(lexer, text, len, CHRONDB_MAX_DEPTH);
+    cdb_error_set(CHRONDB_EINVALID, "invalid_json", "too large: %zu bytes, a document has at most %zu", len,
+                  CHRONDB_MAX_DOCUMENT);
+    return false;
+}
+
+bool cdb_lexer_init_line(struct cdb_lexer *lexer, const char *text, size_t len)
+{
+    if (len <= CDB_LINE_MAX)
+        return init(lexer, text, len, CHRONDB_MAX_DEPTH + 1);
+    cdb_error_set(CHRONDB_EINVALID, "invalid_json", "too large: a line of %zu bytes, it may have %zu", len,
+                  CDB_LINE_MAX);
+    return false;
 }
 
 enum cdb_lex_kind cdb_lexer_next(struct cdb_lexer *lexer)

@@ -37,11 +37,17 @@ struct cdb_lexer {
     enum cdb_lex_state state;
     unsigned depth; /* open arrays and objects, the one just opened included, the one just closed not */
     bool in_object; /* is the innermost of them an object? */
-    uint64_t objects[(CHRONDB_MAX_DEPTH + 63) / 64]; /* the same for all of them, a bit each */
+    unsigned max_depth;
+    uint64_t objects[(CHRONDB_MAX_DEPTH + 1 + 63) / 64]; /* the same for all of them, a bit each */
 };
+
+/* A line that holds a document as a member: its name and value, or its text in a string, where a byte may take six. */
+#define CDB_LINE_MAX (CHRONDB_MAX_DOCUMENT * 7)
 
 /* False, with the error set, if the text is too large. */
 bool cdb_lexer_init(struct cdb_lexer *lexer, const char *text, size_t len);
+/* The same for such a line: at most CDB_LINE_MAX bytes, and one level deeper. */
+bool cdb_lexer_init_line(struct cdb_lexer *lexer, const char *text, size_t len);
 enum cdb_lex_kind cdb_lexer_next(struct cdb_lexer *lexer);
 
 static inline bool cdb_json_is_space(char c)

@@ -36,7 +36,7 @@ struct entry {
 
 struct cdb_pack {
     int dir, fd;
-    char temporary[2][64]; /* of the pack, of the index */
+    char temporary[2][96]; /* of the pack, of the index */
     char name[CDB_OID_HEX + 6];
     struct cdb_deflater *deflater;
     struct cdb_buf pending; /* not yet written */
@@ -65,14 +65,27 @@ static int write_error(const char *path)
     return cdb_error_errno(path, "cannot write '%s'", path);
 }
 
+static void name_temporaries(char out[2][96], const char *role)
+{
+    snprintf(out[0], 96, PACK_FOLDER "/tmp_pack_chrondb_%.47s", role);
+    snprintf(out[1], 96, PACK_FOLDER "/tmp_idx_chrondb_%.47s", role);
+}
+
+void cdb_pack_remove_temporary(int dir, const char *role)
+{
+    char names[2][96];
+    name_temporaries(names, role);
+    unlinkat(dir, names[0], 0);
+    unlinkat(dir, names[1], 0);
+}
+
 int cdb_pack_new(struct cdb_pack **out, int dir, const char *role)
 {
     struct cdb_pack *pack = calloc(1, sizeof(*pack));
     if (pack == NULL)
         return cdb_error_memory();
     pack->dir = dir;
-    snprintf(pack->temporary[0], sizeof(pack->temporary[0]), PACK_FOLDER "/tmp_pack_chrondb_%s", role);
-    snprintf(pack->temporary[1], sizeof(pack->temporary[1]), PACK_FOLDER "/tmp_idx_chrondb_%s", role);
+    name_temporaries(pack->temporary, role);
     unlinkat(dir, pack->temporary[0], 0);
     pack->fd = openat(dir, pack->temporary[0], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
     int result = pack->fd < 0 ? cdb_error_errno(pack->temporary[0], "cannot create '%s'", pack->temporary[0])

@@ -47,6 +47,8 @@ int cdb_pack_add_raw(struct cdb_pack *pack, const void *entry, size_t len, uint3
 int cdb_pack_finish(struct cdb_pack *pack);
 /* "pack-<40 hex digits>" of one that was finished, else "". */
 const char *cdb_pack_name(const struct cdb_pack *pack);
+/* Remove what a dead writer of that role left. */
+void cdb_pack_remove_temporary(int dir, const char *role);
 /* Frees; removes the temporary files of one that was not finished. */
 void cdb_pack_free(struct cdb_pack *pack);
 

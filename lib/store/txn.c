@@ -15,6 +15,7 @@
 #include "store/pack.h"
 #include "store/publish.h"
 #include "store/refs.h"
+#include "store/scratch.h"
 #include "util/array.h"
 #include "util/error.h"
 #include "util/fault.h"
@@ -185,6 +186,8 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
     if (result == 0)
         result = mark_in_progress(txn);
     CDB_FAULT("in-progress");
+    if (result == 0)
+        cdb_scratch_sweep(repo->dir);
     int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
     if (result == 0)
         result = lock_branch(txn, left > 0 ? (int)left : 0);
