@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/external.h"
+#include "cli/interrupt.h"
 #include "cli/maintenance.h"
 #include "cli/usage.h"
 
@@ -41,6 +42,7 @@ const struct cli_command cli_commands[] = {
     {"diff", cmd_diff, READ | PAGE, 1, ANY, "A [B] [-- KEY|PREFIX...]", "print what changed between two moments",
      "keys"},
     {"restore", cmd_restore, WRITE, 0, 1, "KEY --at WHEN\n--all --at WHEN", "bring an old state back", "keys"},
+    {"checkout", cmd_checkout, READ, 1, 2, "DIR [PREFIX]", "write documents as plain files", "directories"},
     {"info", cmd_info, READ, 0, 0, "", "tell what the database is", ""},
     {"help", cmd_help, NONE, 0, 1, "[COMMAND]", "explain a command", "commands"},
     {NULL, NULL, NONE, 0, 0, NULL, NULL, NULL},
@@ -104,7 +106,8 @@ static int finish(struct cli *cli, int result)
 {
     if (result < 0 || result == CHRONDB_NOTFOUND)
         cli_error_adopt(&cli->error);
-    if (cli->out != NULL && cli_output_finish(cli->out, result >= 0) != 0 && result >= 0)
+    bool complete = result >= 0 && result != CLI_INTERRUPTED;
+    if (cli->out != NULL && cli_output_finish(cli->out, complete) != 0 && result >= 0)
         result = CHRONDB_ESYSTEM;
     if (cli->error.code != 0)
         cli_error_print(&cli->error, cli_errors_as_json(cli));
@@ -119,5 +122,7 @@ int main(int argc, char **argv)
     if (result == 0 && cli.command != NULL && (cli.command->flags & CLI_COMMAND_WRITE))
         cli_maintenance(&cli);
     cli_release(&cli);
+    if (result == CLI_INTERRUPTED)
+        cli_interrupt_die();
     return cli_exit_status(result);
 }

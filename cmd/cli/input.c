@@ -7,7 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/interrupt.h"
+
 enum { CHUNK = 65536 };
+
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
 static const char *name_of(const struct cli_input *input)
 {
@@ -34,15 +38,19 @@ void cli_input_close(struct cli_input *input)
 
 static int read_more(struct cli_input *input)
 {
-    if (!cli_text_reserve(&input->data, CHUNK))
+    size_t chunk = input->chunk > 0 ? input->chunk : CHUNK;
+    if (!cli_text_reserve(&input->data, chunk))
         return cli_error_memory(input->error);
     ssize_t n;
-    do
-        n = read(input->fd, input->data.data + input->data.size, CHUNK);
-    while (n < 0 && errno == EINTR);
+    do {
+        if (input->interruptible && cli_interrupt_wait(input->fd))
+            return CLI_INTERRUPTED;
+        n = read(input->fd, input->data.data + input->data.size, chunk);
+    } while (n < 0 && errno == EINTR);
     if (n < 0)
         return cli_error_errno(input->error, input->path, "cannot read '%s'", name_of(input));
     input->data.size += (size_t)n;
+    input->bytes += (uint64_t)n;
     input->data.data[input->data.size] = '\0';
     input->end = n == 0;
     return 0;
@@ -75,6 +83,46 @@ int cli_input_all(struct cli_input *input, const char **data, size_t *size)
     return 0;
 }
 
+uint64_t cli_input_size(const struct cli_input *input)
+{
+    struct stat st;
+    if (fstat(input->fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return 0;
+    off_t at = lseek(input->fd, 0, SEEK_CUR);
+    return at >= 0 && at < st.st_size ? (uint64_t)(st.st_size - at) : 0;
+}
+
+/* ---- lines ---- */
+
+static int too_long(struct cli_input *input, size_t max, bool complete, size_t end)
+{
+    input->skipping = !complete;
+    input->start = end;
+    input->line++;
+    return cli_error_set(input->error, CHRONDB_EINVALID, "invalid_json", "line %zu is longer than %zu MiB", input->line,
+                         max >> 20);
+}
+
+/* The rest of a line that was too long. */
+static int skip(struct cli_input *input)
+{
+    while (input->skipping) {
+        const char *base = cli_text_string(&input->data);
+        const char *newline = memchr(base + input->start, '\n', input->data.size - input->start);
+        if (newline != NULL || input->end) {
+            input->start = newline != NULL ? (size_t)(newline + 1 - base) : input->data.size;
+            input->skipping = false;
+            return 0;
+        }
+        cli_text_clear(&input->data);
+        input->start = 0;
+        int result = read_more(input);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
 /* Read until there is a line end behind `start`; its position, or the end of the data if the file ends first. */
 static int find_line_end(struct cli_input *input, size_t max, size_t *end)
 {
@@ -84,8 +132,7 @@ static int find_line_end(struct cli_input *input, size_t max, size_t *end)
         const char *newline = memchr(base + seen, '\n', input->data.size - seen);
         *end = newline != NULL ? (size_t)(newline - base) : input->data.size;
         if (*end - input->start > max)
-            return cli_error_set(input->error, CHRONDB_EINVALID, "invalid_json", "line %zu is longer than %zu MiB",
-                                 input->line + 1, max >> 20);
+            return too_long(input, max, newline != NULL, newline != NULL ? *end + 1 : *end);
         if (newline != NULL || input->end)
             return 0;
         if (input->start > 0) { /* consumed bytes make room */
@@ -111,8 +158,10 @@ static bool is_blank(const char *line, size_t size)
 int cli_input_line(struct cli_input *input, size_t max, const char **line, size_t *size)
 {
     for (;;) {
-        size_t end;
-        int result = find_line_end(input, max, &end);
+        size_t end = 0;
+        int result = skip(input);
+        if (result == 0)
+            result = find_line_end(input, max, &end);
         if (result != 0)
             return result;
         if (input->end && input->start >= input->data.size)
@@ -120,7 +169,10 @@ int cli_input_line(struct cli_input *input, size_t max, const char **line, size_
         *line = input->data.data + input->start;
         *size = end - input->start;
         input->start = end < input->data.size ? end + 1 : end;
-        input->line++;
+        if (input->line++ == 0 && *size >= 3 && memcmp(*line, byte_order_mark, 3) == 0) {
+            *line += 3;
+            *size -= 3;
+        }
         if (!is_blank(*line, *size))
             return 0;
     }

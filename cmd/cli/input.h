@@ -5,16 +5,23 @@
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
 
+#include <stdint.h>
+
 #include "cli/errors.h"
 
 struct cli_input {
     int fd;
     const char *path; /* NULL: standard input */
     struct cli_error *error;
+    size_t chunk;       /* bytes to read at a time; 0: 64 KiB */
+    bool interruptible; /* a signal ends the waiting for more: CLI_INTERRUPTED (cli/interrupt.h) */
+
     struct cli_text data; /* read, from `start` on not yet consumed */
     size_t start;
-    bool end;    /* of the file */
-    size_t line; /* number of the line that _line returned last, from 1 */
+    bool end;       /* of the file */
+    bool skipping;  /* what comes belongs to a line that was too long */
+    size_t line;    /* number of the line that _line returned last, from 1 */
+    uint64_t bytes; /* read so far */
 };
 
 /* NULL or "-": standard input. */
@@ -25,8 +32,12 @@ void cli_input_close(struct cli_input *input);
  */
 int cli_input_all(struct cli_input *input, const char **data, size_t *size);
 
-/* The next line that is not blank, without its end. 0, CHRONDB_END, or an error (a line of over `max` bytes:
- * CHRONDB_EINVALID). Borrowed until the next call. */
+/* How many bytes the rest of the file has; 0 if that is not known. */
+uint64_t cli_input_size(const struct cli_input *input);
+
+/* The next line that is not blank, without its end and, at the start of the file, without a byte order mark. 0,
+ * CHRONDB_END, or an error. Borrowed until the next call. A line of over `max` bytes is CHRONDB_EINVALID, and never
+ * held as a whole; the next call goes on behind it. */
 int cli_input_line(struct cli_input *input, size_t max, const char **line, size_t *size);
 
 #endif

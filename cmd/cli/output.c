@@ -194,6 +194,30 @@ void cli_output_json(struct cli_output *out, const char *name, const char *docum
     member(out, name, CLI_VALUE_JSON, document, size);
 }
 
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+/* White space around a value is the line's, not the document's. */
+static bool fits_line(const char *document, size_t size)
+{
+    return size > 0 && !is_space(document[0]) && !is_space(document[size - 1]) &&
+           memchr(document, '\n', size) == NULL && memchr(document, '\r', size) == NULL;
+}
+
+void cli_output_exact(struct cli_output *out, const char *name, const char *document, size_t size)
+{
+    bool fits = fits_line(document, size);
+    if (out->format != &cli_output_as_json || cli_output_layout(out) != 0 || !fits ||
+        chrondb_json_check(document, size) != 0)
+        cli_output_json(out, name, document, size);
+    else
+        member(out, name, CLI_VALUE_LITERAL, document, size);
+    if (!fits && out->invalid.size == 0 && out->format == &cli_output_as_json)
+        member(out, "text", CLI_VALUE_STRING, document, size);
+}
+
 void cli_output_number(struct cli_output *out, const char *name, uint64_t value)
 {
     char text[24];

@@ -48,6 +48,9 @@ int cli_output_end(struct cli_output *out);
 void cli_output_string(struct cli_output *out, const char *name, const char *value);
 void cli_output_commit(struct cli_output *out, const char *name, const char *hex);
 void cli_output_json(struct cli_output *out, const char *name, const char *document, size_t size);
+/* A document that is to be put again: as JSON for programs it stands to the byte as it was put, if it can stand in a
+ * line; else as _json prints it, and a member "text" behind it is the string of its bytes. */
+void cli_output_exact(struct cli_output *out, const char *name, const char *document, size_t size);
 void cli_output_number(struct cli_output *out, const char *name, uint64_t value);
 void cli_output_bool(struct cli_output *out, const char *name, bool value);
 void cli_output_null(struct cli_output *out, const char *name);

@@ -32,7 +32,24 @@ static bool is_repeated_later(const chrondb_version_info *version, size_t index)
     return false;
 }
 
-static void output_meta(struct cli_output *out, const chrondb_version_info *version)
+/* Can an object tell the same? */
+static bool is_object(const chrondb_version_info *version)
+{
+    for (size_t i = 0; i < version->meta_count; i++)
+        if (strchr(version->meta[i], '=') == NULL || is_repeated_later(version, i))
+            return false;
+    return true;
+}
+
+static void output_array(struct cli_output *out, const chrondb_version_info *version)
+{
+    cli_output_open_array(out, "meta");
+    for (size_t i = 0; i < version->meta_count; i++)
+        cli_output_string(out, NULL, version->meta[i]);
+    cli_output_close(out);
+}
+
+static void output_object(struct cli_output *out, const chrondb_version_info *version)
 {
     struct cli_text name = {0};
     cli_output_open_object(out, "meta");
@@ -49,12 +66,21 @@ static void output_meta(struct cli_output *out, const chrondb_version_info *vers
     cli_text_release(&name);
 }
 
+void cli_output_meta(struct cli_output *out, const chrondb_version_info *version, bool exact)
+{
+    if (version->meta_count == 0)
+        return;
+    if (exact && !is_object(version))
+        output_array(out, version);
+    else
+        output_object(out, version);
+}
+
 void cli_output_version(struct cli_output *out, const chrondb_version_info *version)
 {
     cli_output_commit(out, "commit", version->commit);
     cli_output_time(out, "time", version->time);
     cli_output_string(out, "author", version->author);
     cli_output_string(out, "message", version->message);
-    if (version->meta_count > 0)
-        output_meta(out, version);
+    cli_output_meta(out, version, false);
 }

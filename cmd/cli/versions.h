@@ -20,5 +20,8 @@
 const char *cli_op_word(enum chrondb_op op);
 /* The members "commit", "time", "author", "message", and "meta" if there is any. */
 void cli_output_version(struct cli_output *out, const chrondb_version_info *version);
+/* The member "meta" if there is any: an object, where of equal names the last counts; or, if `exact` and an object
+ * could not tell all, an array of "NAME=VALUE". */
+void cli_output_meta(struct cli_output *out, const chrondb_version_info *version, bool exact);
 
 #endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ctrl-C and SIGTERM for work that can stop in good order: the first one is noted, and asked for between two steps; a
+ * second one ends the process at once. Where they were ignored they stay so.
+ */
+#ifndef CLI_INTERRUPT_H
+#define CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+#include "cli/errors.h"
+
+/* Note them from now on. 0, or CHRONDB_ESYSTEM. */
+int cli_interrupt_catch(struct cli_error *error);
+/* They act as before. */
+void cli_interrupt_release(void);
+
+/* Has one come? */
+bool cli_interrupted(void);
+/* Wait until there is something to read, or one comes: then true. Between them none is missed. */
+bool cli_interrupt_wait(int fd);
+
+/* End by the one that came, so that who started us sees it. Returns only if none came. */
+void cli_interrupt_die(void);
+
+#endif
