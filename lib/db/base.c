@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "store/key.h"
 #include "store/timeline.h"
+#include "util/error.h"
 
 /* The nearest commit behind a foreign one that chrondb wrote: what differs from it may not be canonical. */
 static int find_trusted(struct cdb_repo *repo, struct cdb_oid at, struct cdb_oid *root)
@@ -71,4 +73,22 @@ void cdb_default_message(struct cdb_buf *out, const char *verb, const char *firs
         cdb_buf_addf(out, "%s %zu", verb, puts);
     if (deletes > 0)
         cdb_buf_addf(out, "%sdelete %zu", puts > 0 ? ", " : "", deletes);
+}
+
+int cdb_meta_check(const char *text, size_t len)
+{
+    const char *equals = memchr(text, '=', len);
+    bool good = equals != NULL && equals > text && memchr(text, '\0', len) == NULL && cdb_utf8_check(text, len) == len;
+    return good ? 0 : cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected NAME=VALUE in UTF-8");
+}
+
+int cdb_document_other_id(const char *text, size_t size, struct cdb_buf *scratch, struct cdb_oid *out)
+{
+    if (size > 0 && text[size - 1] == '\n')
+        return cdb_object_hash(out, CDB_BLOB, text, size - 1);
+    cdb_buf_clear(scratch);
+    cdb_buf_add(scratch, text, size);
+    cdb_buf_addc(scratch, '\n');
+    int result = cdb_buf_check(scratch);
+    return result == 0 ? cdb_object_hash(out, CDB_BLOB, scratch->ptr, scratch->len) : result;
 }

@@ -25,4 +25,10 @@ int cdb_base_load(struct cdb_base *out, struct cdb_repo *repo, const struct cdb_
  * one only. */
 void cdb_default_message(struct cdb_buf *out, const char *verb, const char *first, size_t puts, size_t deletes);
 
+/* Is it "NAME=VALUE" in UTF-8? 0, or CHRONDB_EUSAGE "invalid_meta". */
+int cdb_meta_check(const char *text, size_t len);
+
+/* The id of a document that differs from this one by a final newline only: a change that is none. */
+int cdb_document_other_id(const char *text, size_t size, struct cdb_buf *scratch, struct cdb_oid *out);
+
 #endif

@@ -166,34 +166,16 @@ static int check_conditions(struct commit *commit, const struct cdb_op *op, cons
 
 /* ---- operations -------------------------------------------------------------------------------- */
 
-/* The same document but for a final newline? */
-static int same_but_newline(const struct cdb_oid *old, const char *text, size_t size, struct cdb_buf *scratch,
-                            bool *same)
-{
-    struct cdb_oid other;
-    int result;
-    if (size > 0 && text[size - 1] == '\n') {
-        result = cdb_object_hash(&other, CDB_BLOB, text, size - 1);
-    } else {
-        cdb_buf_clear(scratch);
-        cdb_buf_add(scratch, text, size);
-        cdb_buf_addc(scratch, '\n');
-        result = cdb_buf_check(scratch);
-        if (result == 0)
-            result = cdb_object_hash(&other, CDB_BLOB, scratch->ptr, scratch->len);
-    }
-    *same = result == 0 && cdb_oid_equal(&other, old);
-    return result;
-}
-
 static int set_value(struct commit *commit, struct slot *slot, const struct cdb_oid *blob, const char *text,
                      size_t size, enum chrondb_status *status)
 {
     bool there = !cdb_oid_is_zero(&slot->now), same = there && cdb_oid_equal(&slot->now, blob);
     if (there && !same && text != NULL) {
-        int result = same_but_newline(&slot->now, text, size, &commit->scratch, &same);
+        struct cdb_oid other;
+        int result = cdb_document_other_id(text, size, &commit->scratch, &other);
         if (result != 0)
             return result;
+        same = cdb_oid_equal(&other, &slot->now);
     }
     *status = same ? CHRONDB_UNCHANGED : there ? CHRONDB_UPDATED : CHRONDB_CREATED;
     if (same)
@@ -497,9 +479,9 @@ static int prepare(struct commit *commit)
     if (options->message != NULL && !clean_utf8(options->message))
         return cdb_error(CHRONDB_EUSAGE, "usage", "the message is not UTF-8");
     for (size_t i = 0; i < options->meta_count; i++) {
-        const char *equals = strchr(options->meta[i], '=');
-        if (equals == NULL || equals == options->meta[i] || !clean_utf8(options->meta[i]))
-            return cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected NAME=VALUE in UTF-8");
+        int good = cdb_meta_check(options->meta[i], strlen(options->meta[i]));
+        if (good != 0)
+            return good;
     }
     int result = wanted_time(commit, cdb_time_now(), &ignored);
     if (result == 0 && options->author != NULL)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "db/base.h"
 #include "db/when.h"
 #include "doc/json.h"
 #include "doc/lexer.h"
@@ -207,13 +208,6 @@ static int parse_time(struct cdb_line *line, const struct members *members)
     return result;
 }
 
-static int check_meta(const char *text, size_t len)
-{
-    const char *equals = memchr(text, '=', len);
-    bool good = equals != NULL && equals > text && memchr(text, '\0', len) == NULL && cdb_utf8_check(text, len) == len;
-    return good ? 0 : cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected NAME=VALUE in UTF-8");
-}
-
 /* {"NAME":"VALUE"} or ["NAME=VALUE"]. */
 static int parse_meta(struct cdb_line *line, const struct members *members)
 {
@@ -242,7 +236,7 @@ static int parse_meta(struct cdb_line *line, const struct members *members)
         }
         if (line->meta.failed || line->scratch.failed)
             return cdb_error_memory();
-        int result = check_meta(cdb_buf_str(&line->meta) + start, line->meta.len - start);
+        int result = cdb_meta_check(cdb_buf_str(&line->meta) + start, line->meta.len - start);
         if (result != 0)
             return result;
         cdb_buf_addc(&line->meta, '\0');

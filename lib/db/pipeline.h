@@ -23,7 +23,7 @@ struct cdb_commit_facts {
     const char *author, *message;
     const char *meta; /* "NAME=VALUE", a NUL behind each */
     size_t meta_len;
-    uint64_t lines; /* that were read up to its end */
+    uint64_t lines, bytes, sum; /* that were read up to its end, see resume.h */
 };
 
 struct cdb_step {
