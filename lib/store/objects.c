@@ -4,22 +4,28 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <git2.h>
-#include <git2/sys/odb_backend.h>
 #include <libdeflate.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/version.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "store/packs.h"
 #include "util/error.h"
 #include "util/fs.h"
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+#define mbedtls_sha1_starts mbedtls_sha1_starts_ret
+#define mbedtls_sha1_update mbedtls_sha1_update_ret
+#define mbedtls_sha1_finish mbedtls_sha1_finish_ret
+#endif
 
 #define MIN_ABBREVIATION  4
 #define HEADER_MAX        32
 #define LOOSE_FILE_MAX    ((size_t)1 << 30)
 #define COMPRESSION_LEVEL 6
-#define PACK_PRIORITY     1
-#define ALTERNATES_MAX    ((size_t)1 << 20)
 #define STORED_MAX        ((size_t)4000) /* with its header and frame, one block of 4 KiB */
 #define CACHE_SLOTS       64
 #define CACHED_MAX        ((size_t)16 << 10)
@@ -33,25 +39,27 @@ struct cached {
 
 struct cdb_objects {
     int dir;
-    char *objects_path;
     pthread_mutex_t mutex; /* guards the cache */
     struct cached cache[CACHE_SLOTS];
-    pthread_rwlock_t odb_lock; /* held by those who use the odb; exclusively to open it, or anew */
-    git_odb *odb;              /* opened when the first object is not a loose file */
+    struct cdb_packs *packs;
     cdb_objects_fallback fallback;
     void *fallback_context;
 };
 
-int cdb_objects_new(struct cdb_objects **out, int dir, const char *path)
+static int find_loose_base(void *context, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out);
+
+int cdb_objects_new(struct cdb_objects **out, int dir)
 {
     struct cdb_objects *objects = calloc(1, sizeof(*objects));
-    if (objects == NULL || asprintf(&objects->objects_path, "%s/objects", path) < 0) {
-        free(objects);
+    if (objects == NULL)
         return cdb_error_memory();
-    }
     objects->dir = dir;
     pthread_mutex_init(&objects->mutex, NULL);
-    pthread_rwlock_init(&objects->odb_lock, NULL);
+    int result = cdb_packs_new(&objects->packs, dir, find_loose_base, objects);
+    if (result != 0) {
+        cdb_objects_free(objects);
+        return result;
+    }
     *out = objects;
     return 0;
 }
@@ -60,12 +68,10 @@ void cdb_objects_free(struct cdb_objects *objects)
 {
     if (objects == NULL)
         return;
-    git_odb_free(objects->odb);
+    cdb_packs_free(objects->packs);
     for (size_t i = 0; i < CACHE_SLOTS; i++)
         cdb_buf_release(&objects->cache[i].content);
     pthread_mutex_destroy(&objects->mutex);
-    pthread_rwlock_destroy(&objects->odb_lock);
-    free(objects->objects_path);
     free(objects);
 }
 
@@ -97,11 +103,15 @@ void cdb_libgit2_start(void)
 
 int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len)
 {
-    git_oid id;
-    cdb_libgit2_start();
-    if (git_odb_hash(&id, data, len, (git_object_t)type) != 0)
-        return cdb_error(CHRONDB_ESYSTEM, "internal", "cannot hash an object");
-    memcpy(out->id, id.id, CDB_OID_SIZE);
+    char header[HEADER_MAX];
+    mbedtls_sha1_context sha;
+    int header_len = snprintf(header, sizeof(header), "%s %zu", cdb_type_name(type), len);
+    mbedtls_sha1_init(&sha);
+    mbedtls_sha1_starts(&sha);
+    mbedtls_sha1_update(&sha, (const unsigned char *)header, (size_t)header_len + 1);
+    mbedtls_sha1_update(&sha, data, len);
+    mbedtls_sha1_finish(&sha, out->id);
+    mbedtls_sha1_free(&sha);
     return 0;
 }
 
@@ -257,128 +267,27 @@ static int find_loose(struct cdb_objects *objects, const struct cdb_oid *oid, si
     return result;
 }
 
-static int odb_error(const struct cdb_objects *objects)
+/* For deltas that stand on a loose object. */
+static int find_loose_base(void *context, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out)
 {
-    const git_error *error = git_error_last();
-    return cdb_error(CHRONDB_ESYSTEM, "io_error", "cannot open the objects in '%s': %s", objects->objects_path,
-                     error != NULL ? error->message : "unknown");
+    return find_loose(context, oid, max, type, out);
 }
 
-/* The lines of objects/info/alternates: other object directories, relative ones seen from ours. */
-static int add_alternates(struct cdb_objects *objects, git_odb *odb)
+/* Alternates have loose objects too. */
+static int find_alternate(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
+                          struct cdb_buf *out)
 {
-    struct cdb_buf file = CDB_BUF_INIT, path = CDB_BUF_INIT;
-    char *rest = NULL;
-    int result = cdb_fs_read(objects->dir, "objects/info/alternates", ALTERNATES_MAX, &file);
-    for (char *line = result == 0 ? strtok_r(file.ptr, "\n", &rest) : NULL; line != NULL && result == 0;
-         line = strtok_r(NULL, "\n", &rest)) {
-        cdb_buf_clear(&path);
-        cdb_buf_addf(&path, "%s%s%s", *line == '/' ? "" : objects->objects_path, *line == '/' ? "" : "/", line);
-        result = cdb_buf_check(&path);
-        if (result == 0 && *line != '#' && git_odb_add_disk_alternate(odb, path.ptr) != 0)
-            result = odb_error(objects);
+    char path[CDB_LOOSE_PATH];
+    int dir, result = 1;
+    cdb_loose_path(oid, path);
+    for (size_t i = 0; result == 1 && (dir = cdb_packs_alternate(objects->packs, i)) >= 0; i++) {
+        struct cdb_buf file = CDB_BUF_INIT;
+        result = cdb_fs_read(dir, path + strlen("objects/"), LOOSE_FILE_MAX, &file);
+        if (result == 0)
+            result = cdb_object_decode(oid, file.ptr, file.len, max, type, out);
+        cdb_buf_release(&file);
     }
-    cdb_buf_release(&file);
-    cdb_buf_release(&path);
-    return result == 1 ? 0 : result;
-}
-
-/* Packs only: loose files we read ourselves, and libgit2 1.5 writes beyond its buffer when a damaged one inflates to
- * more than its header says. */
-static int open_odb(struct cdb_objects *objects)
-{
-    git_odb *odb = NULL;
-    git_odb_backend *packs = NULL;
-    cdb_libgit2_start();
-    if (git_odb_new(&odb) != 0)
-        return odb_error(objects);
-    if (git_odb_backend_pack(&packs, objects->objects_path) != 0 ||
-        git_odb_add_backend(odb, packs, PACK_PRIORITY) != 0) {
-        if (packs != NULL && packs->free != NULL)
-            packs->free(packs);
-        git_odb_free(odb);
-        return odb_error(objects);
-    }
-    int result = add_alternates(objects, odb);
-    if (result != 0) {
-        git_odb_free(odb);
-        return result;
-    }
-    objects->odb = odb;
-    return 0;
-}
-
-/* The odb, open, and not closed until release_odb. */
-static int hold_odb(struct cdb_objects *objects)
-{
-    int result = 0;
-    pthread_rwlock_rdlock(&objects->odb_lock);
-    while (objects->odb == NULL && result == 0) {
-        pthread_rwlock_unlock(&objects->odb_lock);
-        pthread_rwlock_wrlock(&objects->odb_lock);
-        if (objects->odb == NULL)
-            result = open_odb(objects);
-        pthread_rwlock_unlock(&objects->odb_lock);
-        pthread_rwlock_rdlock(&objects->odb_lock);
-    }
-    if (result != 0)
-        pthread_rwlock_unlock(&objects->odb_lock);
     return result;
-}
-
-static void release_odb(struct cdb_objects *objects)
-{
-    pthread_rwlock_unlock(&objects->odb_lock);
-}
-
-/* Forget which packs there are. */
-static void close_odb(struct cdb_objects *objects)
-{
-    pthread_rwlock_wrlock(&objects->odb_lock);
-    git_odb_free(objects->odb);
-    objects->odb = NULL;
-    pthread_rwlock_unlock(&objects->odb_lock);
-}
-
-static int read_packed(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
-                       struct cdb_buf *out)
-{
-    git_oid id;
-    git_odb_object *object = NULL;
-    int result = hold_odb(objects);
-    if (result != 0)
-        return result;
-    memcpy(id.id, oid->id, CDB_OID_SIZE);
-    int status = git_odb_read(&object, objects->odb, &id); /* looks for new packs when it misses */
-    if (status == GIT_ENOTFOUND) {
-        result = 1;
-    } else if (status != 0) {
-        const git_error *error = git_error_last();
-        char text[160];
-        snprintf(text, sizeof(text), "damaged: %s", error != NULL ? error->message : "unreadable");
-        result = damaged(oid, text);
-    } else if (git_odb_object_size(object) > max) {
-        result = damaged(oid, "larger than chrondb allows");
-    } else {
-        *type = (int)git_odb_object_type(object);
-        cdb_buf_add(out, git_odb_object_data(object), git_odb_object_size(object));
-        result = out->failed ? cdb_error_memory() : 0;
-    }
-    git_odb_object_free(object);
-    release_odb(objects);
-    return result;
-}
-
-/* A pack that libgit2 knows of may have been merged into another one and removed before it was opened: then it fails
- * where git would look again. So do we. */
-static int find_packed(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
-                       struct cdb_buf *out)
-{
-    int result = read_packed(objects, oid, max, type, out);
-    if (result != CHRONDB_EDAMAGED)
-        return result;
-    close_odb(objects);
-    return read_packed(objects, oid, max, type, out);
 }
 
 static struct cached *slot_of(struct cdb_objects *objects, const struct cdb_oid *oid)
@@ -412,13 +321,19 @@ static void keep(struct cdb_objects *objects, const struct cdb_oid *oid, int typ
     pthread_mutex_unlock(&objects->mutex);
 }
 
+/* The packs that are open cost no system call: they come first. */
 static int find_stored(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
                        struct cdb_buf *out)
 {
+    int packed = cdb_packs_read_open(objects->packs, oid, max, type, out);
+    if (packed != 1)
+        return packed;
     int loose = find_loose(objects, oid, max, type, out);
     if (loose == 0 || loose == CHRONDB_ESYSTEM)
         return loose;
-    int packed = find_packed(objects, oid, max, type, out);
+    packed = cdb_packs_read(objects->packs, oid, max, type, out);
+    if (packed == 1)
+        packed = find_alternate(objects, oid, max, type, out);
     if (packed == 0)
         return 0;
     if (objects->fallback != NULL) {
@@ -427,13 +342,13 @@ static int find_stored(struct cdb_objects *objects, const struct cdb_oid *oid, s
         if (status <= 0)
             return status;
     }
-    /* A checkpoint may have moved it into a new pack between the two looks; the odb has looked again by itself,
-     * but the other way round (unpacked beside us) only another look at the loose file tells. */
-    if (loose == 1 && packed == 1)
-        return find_loose(objects, oid, max, type, out);
+    /* A checkpoint may have moved it into a new pack between the two looks; the packs were looked for again, but the
+     * other way round (unpacked beside us) only another look at the loose file tells. */
+    if (loose == 1)
+        loose = find_loose(objects, oid, max, type, out);
     if (loose < 0 && packed == 1)
         return damaged(oid, "damaged: its content does not match its id");
-    return packed == 1 ? loose : packed;
+    return loose <= 0 || packed == 1 ? loose : packed;
 }
 
 int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out)
@@ -461,55 +376,53 @@ int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int
     return result;
 }
 
-/* How many loose objects begin with the digits; the last one is stored. */
-static size_t count_loose(const struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out)
+/* Loose objects that begin with the digits: the last one is stored; *count is 2 for several. */
+static void count_loose(int dir, const char *objects, const char *hex, size_t len, struct cdb_oid *out, int *count)
 {
-    char folder[] = "objects/xx", name[CDB_OID_HEX + 1];
-    size_t count = 0;
-    folder[8] = (char)tolower((unsigned char)hex[0]);
-    folder[9] = (char)tolower((unsigned char)hex[1]);
-    DIR *listing = cdb_fs_opendir(objects->dir, folder);
-    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+    char folder[16], name[CDB_OID_HEX + 1];
+    struct cdb_oid oid;
+    snprintf(folder, sizeof(folder), "%s%c%c", objects, tolower((unsigned char)hex[0]), tolower((unsigned char)hex[1]));
+    DIR *listing = cdb_fs_opendir(dir, folder);
+    for (struct dirent *entry; listing != NULL && *count < 2 && (entry = readdir(listing)) != NULL;) {
         if (strlen(entry->d_name) != CDB_OID_HEX - 2 || strncasecmp(entry->d_name, hex + 2, len - 2) != 0)
             continue;
-        snprintf(name, sizeof(name), "%s%s", folder + 8, entry->d_name);
-        count += cdb_oid_parse(name, out);
+        memcpy(name, hex, 2);
+        memcpy(name + 2, entry->d_name, CDB_OID_HEX - 1);
+        if (!cdb_oid_parse(name, &oid))
+            continue;
+        *count += *count == 0 || !cdb_oid_equal(&oid, out);
+        *out = oid;
     }
     if (listing != NULL)
         closedir(listing);
-    return count;
+}
+
+static bool parse_prefix(const char *hex, size_t len, struct cdb_oid *out)
+{
+    char digits[CDB_OID_HEX + 1];
+    memset(digits, '0', CDB_OID_HEX);
+    digits[CDB_OID_HEX] = '\0';
+    memcpy(digits, hex, len);
+    return cdb_oid_parse(digits, out);
 }
 
 int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out)
 {
-    git_oid id, found;
-    if (len < MIN_ABBREVIATION || len > CDB_OID_HEX)
+    struct cdb_oid prefix;
+    if (len < MIN_ABBREVIATION || len > CDB_OID_HEX || !parse_prefix(hex, len, &prefix))
         return 1;
     if (len == CDB_OID_HEX) {
         int type;
         struct cdb_buf content = CDB_BUF_INIT;
-        int result = !cdb_oid_parse(hex, out) ? 1 : cdb_objects_find(objects, out, CDB_COMMIT_MAX, &type, &content);
+        *out = prefix;
+        int result = cdb_objects_find(objects, out, CDB_COMMIT_MAX, &type, &content);
         cdb_buf_release(&content);
         return result;
     }
-    cdb_libgit2_start();
-    if (git_oid_fromstrn(&id, hex, len) != 0)
-        return 1;
-    size_t loose = count_loose(objects, hex, len, out);
-    int result = hold_odb(objects);
-    if (result != 0)
-        return result;
-    int status = git_odb_exists_prefix(&found, objects->odb, &id, len);
-    release_odb(objects);
-    bool other = status == 0 && memcmp(found.id, out->id, CDB_OID_SIZE) != 0;
-    if (loose > 1 || (loose == 1 && (status == GIT_EAMBIGUOUS || other)))
-        return 2;
-    if (loose == 1)
-        return 0;
-    if (status == GIT_EAMBIGUOUS)
-        return 2;
-    if (status != 0)
-        return 1;
-    memcpy(out->id, found.id, CDB_OID_SIZE);
-    return 0;
+    int count = 0, dir;
+    count_loose(objects->dir, "objects/", hex, len, out, &count);
+    for (size_t i = 0; (dir = cdb_packs_alternate(objects->packs, i)) >= 0; i++)
+        count_loose(dir, "", hex, len, out, &count);
+    int result = cdb_packs_prefix(objects->packs, &prefix, len, out, &count);
+    return result != 0 ? result : count == 1 ? 0 : count == 0 ? 1 : 2;
 }

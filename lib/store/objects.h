@@ -1,7 +1,7 @@
 /* The object store: git objects read from loose files, packs and alternates, and, as a last resort, from the journal.
  *
- * Reading tries our own loose-file reader first (no library has to start for it: the common case of a young
- * database), then libgit2 (packs, alternates), then the fallback. Every object is checked against its hash.
+ * Reading tries the packs that are open already, then loose files, then all packs (packs.h), the alternates' loose
+ * files, and the fallback. Every object is checked against its hash.
  * Safe for threads, except that a deflater belongs to one writer at a time.
  *
  * Format sources: gitformat-loose (zlib stream of "TYPE SIZE\0" and the content), git's Documentation.
@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "util/oid.h"
 #include "util/buf.h"
+#include "util/oid.h"
 
 #define CDB_TREE_MAX   ((size_t)256 << 20)
 #define CDB_COMMIT_MAX ((size_t)16 << 20)
@@ -23,8 +23,8 @@ struct cdb_objects;
 /* Finds an object elsewhere: 0 and the content appended to `out`, 1 if it is not there, or an error. */
 typedef int (*cdb_objects_fallback)(void *context, const struct cdb_oid *oid, int *type, struct cdb_buf *out);
 
-/* `dir` is the database's directory, borrowed; `path` its absolute path, copied. */
-int cdb_objects_new(struct cdb_objects **out, int dir, const char *path);
+/* `dir` is the database's directory, borrowed. */
+int cdb_objects_new(struct cdb_objects **out, int dir);
 void cdb_objects_free(struct cdb_objects *objects);
 void cdb_objects_set_fallback(struct cdb_objects *objects, cdb_objects_fallback fallback, void *context);
 

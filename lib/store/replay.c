@@ -459,7 +459,7 @@ int cdb_replay(struct cdb_recovery *recovery)
 {
     struct cdb_repo *repo = recovery->repo;
     struct cdb_objects *files = NULL;
-    int result = cdb_objects_new(&files, repo->dir, repo->path);
+    int result = cdb_objects_new(&files, repo->dir);
     drop_own_locks(recovery);
     if (result == 0) {
         remove_torn(recovery);

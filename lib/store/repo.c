@@ -298,7 +298,7 @@ int cdb_repo_open(struct cdb_repo **out, const char *path, unsigned flags,
             result = no_database(path, CDB_PLACE_ABSENT, "");
     }
     if (result == 0)
-        result = cdb_objects_new(&repo->objects, repo->dir, repo->path);
+        result = cdb_objects_new(&repo->objects, repo->dir);
     if (result == 0) {
         cdb_objects_set_fallback(repo->objects, find_in_journal, repo);
         result = cdb_repo_attend(repo);

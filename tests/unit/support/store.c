@@ -22,8 +22,9 @@ void store_open(struct store *store)
     store->dir = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(store->dir >= 0);
     assert_int_equal(mkdirat(store->dir, "objects", 0777), 0);
+    assert_int_equal(mkdirat(store->dir, "objects/pack", 0777), 0);
     assert_int_equal(mkdirat(store->dir, "chrondb", 0777), 0);
-    assert_int_equal(cdb_objects_new(&store->objects, store->dir, store->path), 0);
+    assert_int_equal(cdb_objects_new(&store->objects, store->dir), 0);
     assert_int_equal(cdb_deflater_new(&store->deflater), 0);
 }
 
