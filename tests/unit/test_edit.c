@@ -15,26 +15,13 @@
 
 #include "random.h"
 #include "store.h"
+#include "store/bulk.h"
 #include "store/docs.h"
 #include "store/edit.h"
 #include "trees.h"
 
 static struct store store;
 static const struct cdb_oid nothing;
-
-static int open_store(void **state)
-{
-    (void)state;
-    store_open(&store);
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    (void)state;
-    store_close(&store);
-    return 0;
-}
 
 /* ---- editing ------------------------------------------------------------------------------------ */
 
@@ -69,6 +56,65 @@ static void write_apply(const struct write *write, struct documents *documents)
                       cdb_oid_is_zero(&write->edits[i].blob) ? NULL : &write->edits[i].blob);
 }
 
+/* The twin that import uses: it goes on from its last root if that is the one, as import does, and must make the same
+ * trees. Only of what another tool left it may say that it is not laid out as it should be. */
+static struct twin {
+    struct cdb_bulk *bulk;
+    struct cdb_pack *pack;
+    struct cdb_oid root;
+    size_t edits, refusals, continued;
+} twin;
+
+static void twin_close(void)
+{
+    cdb_bulk_free(twin.bulk);
+    twin.bulk = NULL;
+    cdb_pack_free(twin.pack);
+    twin.pack = NULL;
+}
+
+static int open_store(void **state)
+{
+    (void)state;
+    store_open(&store);
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    (void)state;
+    twin_close();
+    store_close(&store);
+    return 0;
+}
+
+static bool twin_try(const struct cdb_oid *root, const struct write *write)
+{
+    int result = 0;
+    if (twin.bulk != NULL && cdb_oid_equal(root, &twin.root)) {
+        twin.continued++;
+    } else {
+        twin_close();
+        assert_int_equal(cdb_pack_new(&twin.pack, store.dir, "twin"), 0);
+        result = cdb_bulk_new(&twin.bulk, store.objects, root);
+        if (result == 0)
+            cdb_bulk_use_pack(twin.bulk, twin.pack);
+    }
+    for (size_t i = 0; result == 0 && i < write->count; i++) {
+        struct cdb_oid before;
+        result = cdb_bulk_set(twin.bulk, &write->keys[i], &write->edits[i].blob, &before);
+    }
+    if (result == 0)
+        result = cdb_bulk_write(twin.bulk, &twin.root);
+    if (result == 0)
+        return true;
+    assert_int_equal(result, CHRONDB_EDAMAGED);
+    twin.refusals++;
+    cdb_bulk_free(twin.bulk);
+    twin.bulk = NULL;
+    return false;
+}
+
 static struct cdb_oid edit(const struct cdb_oid *root, const struct write *write, const struct cdb_oid *trusted)
 {
     struct cdb_edit_request request = {.objects = store.objects,
@@ -85,7 +131,18 @@ static struct cdb_oid edit(const struct cdb_oid *root, const struct write *write
     store.emitted = 0;
     if (cdb_docs_edit(&request, &result) != 0)
         fail_msg("%s", chrondb_last_error()->message);
+    twin.edits += trusted == NULL;
+    if (trusted == NULL && twin_try(root, write) && !cdb_oid_equal(&twin.root, &result))
+        fail_msg("in bulk %s becomes %s, not %s", store_hex(root), store_hex(&twin.root), store_hex(&result));
     return result;
+}
+
+static void test_twin(void **state)
+{
+    (void)state;
+    assert_true(twin.edits > 1000 && twin.continued > 500);
+    assert_true(twin.refusals * 10 < twin.edits);
+    print_message("%zu edits, %zu of them in a row, %zu refused\n", twin.edits, twin.continued, twin.refusals);
 }
 
 static void print_missing(const char *what, const struct paths *from, const struct paths *in)
@@ -673,6 +730,7 @@ int main(void)
         cmocka_unit_test(test_hostile_entries),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_small_stack),
+        cmocka_unit_test(test_twin),
     };
 
     return cmocka_run_group_tests_name("edit", tests, open_store, close_store);
