@@ -93,7 +93,9 @@ struct cdb_catalog_range {
     bool reverse;
 };
 
-/* The range's texts are copied. Opening and each step cost O(log n). */
+/* The range's texts are copied. Opening and each step cost O(log n). A cursor must be freed before the catalog is
+ * changed
+ * (_cut, _add, _save) or closed. */
 int cdb_catalog_cursor_open(struct cdb_catalog_cursor **out, struct cdb_catalog *catalog,
                             const struct cdb_catalog_range *range);
 /* 0, or 1 at the end. `key` is borrowed until the next call; it is followed by a NUL. */
@@ -102,8 +104,8 @@ void cdb_catalog_cursor_free(struct cdb_catalog_cursor *cursor);
 
 /* ---- numbers ---- */
 
-/* How many documents and tables there are after `end` commits. O(segments) at the catalog's newest end, else it may cost
- * a walk over the keys. (Keys without a table make one table together, "".) */
+/* How many documents and tables there are after `end` commits. O(segments) at the catalog's newest end, else it may
+ * cost a walk over the keys. (Keys without a table make one table together, "".) */
 int cdb_catalog_totals(struct cdb_catalog *catalog, uint64_t end, uint64_t *documents, uint64_t *tables);
 
 /* Every table with its number of documents (never 0), in the order of the names' bytes, "" first: the keys without a
@@ -119,8 +121,10 @@ int cdb_catalog_table_count(struct cdb_catalog *catalog, uint64_t end, const cha
 /* Forget the positions from `count` on: the branch was rewritten. */
 int cdb_catalog_cut(struct cdb_catalog *catalog, uint64_t count);
 
-/* Add the next commit and what it changed against its first parent: sorted by key, each key once. Everything is
- * copied, compactly: about 40 bytes and the key for a change. */
+/* Add the next commit and what it changed against its first parent: sorted by key, each key once, at most
+ * CDB_CATALOG_KEY_MAX bytes long; its time is after the last one's. (CHRONDB_EDAMAGED if that is not so; nothing is
+ * added.) Everything is copied, compactly: about 40 bytes and the key for a change. */
+#define CDB_CATALOG_KEY_MAX 1024
 int cdb_catalog_add(struct cdb_catalog *catalog, const struct cdb_catalog_commit *commit,
                     const struct cdb_catalog_change *changes, size_t count);
 
@@ -129,25 +133,32 @@ size_t cdb_catalog_added_bytes(const struct cdb_catalog *catalog);
 
 /* ---- files: writers ---- */
 
-/* The caller of these holds the index lock (one process at a time), of _log the database's writer lock instead. */
+/* The caller of these holds the index lock (one process at a time), since before the view was opened; of _log the
+ * database's writer lock instead. */
 
 /* Write what is in memory only (added, or read from the tail) as a segment, and a manifest that names it and begins a
- * new tail. The view stays usable. Records that a writer appended to the old tail meanwhile are carried over: the
- * caller of _save also holds the writer lock, or calls _prepare (writes the segment, needs no writer lock) before. */
+ * new tail. The view stays usable. Records that a writer appended to the old tail meanwhile are carried over, but for
+ * those that come between that and the manifest: hold the writer lock too, if they are not to be caught up with again;
+ * _prepare (writes the segment, the long part, and needs no writer lock) before makes that short. What changes after
+ * _prepare undoes it. _save returns 1, and wrote nothing, if files of the view are gone (the lock was not held). */
 int cdb_catalog_prepare(struct cdb_catalog *catalog, int dir);
 int cdb_catalog_save(struct cdb_catalog *catalog, int dir);
 
 /* After a commit, before it is acknowledged to others: append it to the branch's tail, if the tail ends at the commit's
- * parent (`before`; zeros: none). 0; 1: it does not (no manifest, or behind): nothing is written, readers catch up.
- * A branch's first commit begins its files. A few system calls, no sync. */
+ * parent (`before`; zeros: none). 0; 1: it does not (no manifest, or behind), or the changes are too large for a tail
+ * (about 1 MiB): nothing is written, readers catch up. A branch's first commit begins its files. 8 system calls, no
+ * sync. */
 int cdb_catalog_log(int dir, const char *ref, const struct cdb_oid *before, const struct cdb_catalog_commit *commit,
                     const struct cdb_catalog_change *changes, size_t count);
 
-/* Is the tail so long that it is worth a segment? Costs an fstat. */
+/* Was the tail, when it was opened, so long that it is worth a segment? Costs nothing. */
 bool cdb_catalog_save_due(const struct cdb_catalog *catalog);
+/* The same without a view, for a writer that has logged; true also if there are no files that can be used. A few system
+ * calls. */
+bool cdb_catalog_log_due(int dir, const char *ref);
 
-/* Merge segments of the branch as the policy says (a new manifest is published). `cancelled` (or NULL) is asked now
- * and then. */
+/* Merge segments of the branch as the policy says, or all of them into one; new manifests are published. 0 also if
+ * there is nothing that can be merged. */
 int cdb_catalog_merge(int dir, const char *ref, bool all);
 
 /* Remove files that no manifest names: leftovers of dead writers, merged segments, manifests of refs that `exists`
