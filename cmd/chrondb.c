@@ -44,6 +44,7 @@ const struct cli_command cli_commands[] = {
     {"restore", cmd_restore, WRITE, 0, 1, "KEY --at WHEN\n--all --at WHEN", "bring an old state back", "keys"},
     {"checkout", cmd_checkout, READ, 1, 2, "DIR [PREFIX]", "write documents as plain files", "directories"},
     {"info", cmd_info, READ, 0, 0, "", "tell what the database is", ""},
+    {"reindex", cmd_reindex, READ, 0, 0, "", "build the index anew", ""},
     {"help", cmd_help, NONE, 0, 1, "[COMMAND]", "explain a command", "commands"},
     {NULL, NULL, NONE, 0, 0, NULL, NULL, NULL},
 };
@@ -119,7 +120,7 @@ int main(int argc, char **argv)
     struct cli cli;
     cli_init(&cli);
     int result = finish(&cli, run(&cli, argc, argv));
-    if (result == 0 && cli.command != NULL && (cli.command->flags & CLI_COMMAND_WRITE))
+    if (result == 0)
         cli_maintenance(&cli);
     cli_release(&cli);
     if (result == CLI_INTERRUPTED)

@@ -20,6 +20,9 @@ static int print_info(struct cli_output *out, const chrondb_info *info)
     cli_output_number(out, "packs", info->packs);
     cli_output_number(out, "bytes", info->disk_bytes);
     cli_output_number(out, "journal_bytes", info->journal_bytes);
+    cli_output_number(out, "index_bytes", info->index_bytes);
+    cli_output_number(out, "index_commits", info->index_commits);
+    cli_output_number(out, "index_segments", info->index_segments);
     cli_output_number(out, "format", (uint64_t)info->format);
     return cli_output_end(out);
 }

@@ -61,7 +61,7 @@ _chrondb_offer_argument() { # OPTION PREFIX
     case $1 in
     --table) _chrondb_offer_kind tables "$2" ;;
     --after) _chrondb_offer_kind keys "$2" ;;
-    -C | --db) _chrondb_offer_kind directories "$2" ;;
+    -C | --db | --index) _chrondb_offer_kind directories "$2" ;;
     *) return 1 ;;
     esac
 }
@@ -77,11 +77,11 @@ _chrondb() {
 
     for ((i = 1; i < ${#words[@]} - 1; i++)); do
         case ${words[i]} in
-        -C | --db | -b | --branch)
+        -C | --db | -b | --branch | --index)
             globals+=("${words[i]}" "${words[i + 1]/#\~/$HOME}")
             ((i++))
             ;;
-        --db=* | --branch=*) globals+=("${words[i]}") ;;
+        --db=* | --branch=* | --index=*) globals+=("${words[i]}") ;;
         --format | --lock-timeout) ((i++)) ;;
         -*) ;;
         *) [[ -n $command ]] || command=${words[i]} ;;

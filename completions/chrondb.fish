@@ -26,7 +26,7 @@ function __chrondb_offer_argument --argument-names option prefix typed
             __chrondb_offer_kind tables "$prefix" "$typed"
         case --after
             __chrondb_offer_kind keys "$prefix" "$typed"
-        case -C --db
+        case -C --db --index
             __chrondb_offer_kind directories "$prefix" "$typed"
         case '*'
             return 1
@@ -42,10 +42,10 @@ function __chrondb_complete
     set -g __chrondb_globals
     while test $i -le (count $words)
         switch $words[$i]
-            case -C --db -b --branch
+            case -C --db -b --branch --index
                 set -a __chrondb_globals $words[$i] $words[(math $i + 1)]
                 set i (math $i + 1)
-            case '--db=*' '--branch=*'
+            case '--db=*' '--branch=*' '--index=*'
                 set -a __chrondb_globals $words[$i]
             case --format --lock-timeout
                 set i (math $i + 1)

@@ -28,6 +28,7 @@ void cli_init(struct cli *cli)
 {
     *cli = (struct cli){.format = CLI_FORMAT_DEFAULT, .color = CLI_COLOR_AUTO, .lock_timeout_ms = -1};
     cli->branch = environment("CHRONDB_BRANCH");
+    cli->index_path = environment("CHRONDB_INDEX");
 }
 
 void cli_release(struct cli *cli)
@@ -44,6 +45,7 @@ void cli_global_options(struct cli *cli, struct cli_option rows[CLI_GLOBAL_OPTIO
         {.list = &cli->directories, .letter = 'C', .argument = "DIR", .help = "run as if started in DIR"},
         {.string = &cli->db_path, .name = "db", .argument = "DIR", .help = "the database's directory"},
         {.string = &cli->branch, .letter = 'b', .name = "branch", .argument = "BRANCH", .help = "the branch to use"},
+        {.string = &cli->index_path, .name = "index", .argument = "DIR", .help = "the directory of the index"},
         {.choice = &cli->format,
          .choices = formats,
          .name = "format",
@@ -156,7 +158,8 @@ static void notice(void *context, int level, const char *text)
 
 int cli_open_path(struct cli *cli, const char *path, unsigned flags)
 {
-    chrondb_open_options options = {.size = sizeof options, .flags = flags, .notice = notice, .notice_context = cli};
+    chrondb_open_options options = {
+        .size = sizeof options, .flags = flags, .notice = notice, .notice_context = cli, .index_path = cli->index_path};
     return chrondb_open(&cli->db, path, &options);
 }
 

@@ -37,6 +37,7 @@ struct cli {
     struct cli_strings directories; /* -C, one after the other */
     const char *db_path;
     const char *branch;
+    const char *index_path;
     int format, color;
     bool quiet, verbose;
     bool progress, no_progress;

@@ -13,6 +13,8 @@ static int pass_options(struct cli *cli)
         result = cli_error_memory(&cli->error);
     if (result == 0 && cli->branch != NULL && setenv("CHRONDB_BRANCH", cli->branch, 1) != 0)
         result = cli_error_memory(&cli->error);
+    if (result == 0 && cli->index_path != NULL && setenv("CHRONDB_INDEX", cli->index_path, 1) != 0)
+        result = cli_error_memory(&cli->error);
     return result;
 }
 

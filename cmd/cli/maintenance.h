@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * After a write: the housekeeping that is due, in a process of its own, so that nobody waits for it.
+ * After a command: the housekeeping that is due, in a process of its own, so that nobody waits for it.
  */
 #ifndef CLI_MAINTENANCE_H
 #define CLI_MAINTENANCE_H

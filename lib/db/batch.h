@@ -30,6 +30,7 @@ struct chrondb_batch {
     bool committed;
     /* After the commit. */
     chrondb_result *results; /* a result of an unchanged key is completed when asked for */
+    const char *ref;         /* the branch */
     struct cdb_oid base;     /* the head before */
     struct cdb_oid head;     /* the head after; equal to base if nothing changed */
     char head_hex[CDB_OID_HEX + 1];

@@ -40,6 +40,7 @@ struct slots {
 struct commit {
     chrondb_batch *batch;
     struct cdb_repo *repo;
+    struct cdb_point base; /* the head when the locks were taken */
     const chrondb_write_options *options;
     struct cdb_txn txn;
     struct cdb_oid base_root, trusted_root;
@@ -113,7 +114,7 @@ static int slots_get(struct commit *commit, const char *key, struct slot **out)
 static int last_version(struct commit *commit, const struct cdb_key *key, struct cdb_versions *out)
 {
     bool ever;
-    return cdb_versions_find(commit->repo, &commit->txn.base, key, 1, NULL, NULL, out, &ever);
+    return cdb_versions_find(&commit->base, key, 1, NULL, NULL, out, &ever);
 }
 
 static int conflict(struct commit *commit, const struct slot *slot, const char *text)
@@ -428,6 +429,24 @@ static int emit_document(struct commit *commit, const struct slot *slot)
     return result;
 }
 
+/* Behind the commit point. What cannot be told to the index now, it learns later. */
+static void tell_index(const struct commit *commit, size_t count)
+{
+    const chrondb_batch *batch = commit->batch;
+    struct cdb_catalog_commit told = {batch->head, batch->time, false};
+    struct cdb_catalog_change *changes = malloc((count + 1) * sizeof(*changes));
+    size_t n = 0;
+    for (size_t i = 0; changes != NULL && i < commit->slots.count && n < count; i++) {
+        const struct slot *slot = commit->slots.list[i];
+        if (!cdb_oid_equal(&slot->before, &slot->now))
+            changes[n++] = (struct cdb_catalog_change){slot->key_text, strlen(slot->key_text), slot->now,
+                                                       !cdb_oid_is_zero(&slot->before)};
+    }
+    if (changes != NULL)
+        cdb_catalog_append(batch->db, commit->txn.ref, &batch->base, &told, changes, n);
+    free(changes);
+}
+
 /* What the operations came to: blobs, trees, the commit. */
 static int write_changes(struct commit *commit)
 {
@@ -458,6 +477,8 @@ static int write_changes(struct commit *commit)
         result = write_tree(commit, edits, count, &root);
     if (result == 0 && count > 0)
         result = write_commit(commit, &root);
+    if (result == 0 && count > 0)
+        tell_index(commit, count);
     free(edits);
     return result;
 }
@@ -499,12 +520,14 @@ static int run(struct commit *commit, const char *ref)
                                              : timeout);
     if (result != 0)
         return result;
+    cdb_point_init(&commit->base, commit->batch->db, ref, &commit->txn.base, &commit->txn.base);
     result = load_base(commit);
     if (result == 0)
         result = commit->batch->all != NULL ? apply_restore_all(commit) : apply_all(commit);
     if (result == 0)
         result = write_changes(commit);
     cdb_txn_end(&commit->txn);
+    cdb_point_release(&commit->base);
     return result;
 }
 
@@ -545,8 +568,10 @@ int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *opti
     int result = batch->results == NULL ? cdb_error_memory() : prepare(&commit);
     if (result == 0)
         result = cdb_branch_resolve(batch->db, commit.options->branch, &ref);
+    if (result == 0 && (batch->ref = cdb_arena_copy(&batch->memory, ref.ptr, ref.len)) == NULL)
+        result = CHRONDB_ESYSTEM;
     if (result == 0 && batch->count > 0)
-        result = run(&commit, ref.ptr);
+        result = run(&commit, batch->ref);
     if (result == 0) {
         batch->committed = true;
         fill_results(&commit);
@@ -582,19 +607,21 @@ const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t in
         return NULL;
     chrondb_result *result = &batch->results[index];
     struct cdb_key key;
+    struct cdb_point point;
     struct cdb_versions versions = {0};
     bool ever;
+    cdb_point_init(&point, batch->db, batch->ref, &batch->head, &batch->head);
     if (result->commit[0] == '\0' && *result->key == '\0') { /* everything was restored to what it is */
         if (!cdb_oid_is_zero(&batch->base))
             memcpy(result->commit, batch->head_hex, sizeof(result->commit));
         result->time = batch->time;
     } else if (result->commit[0] == '\0' && cdb_key_parse(&key, result->key, strlen(result->key)) == 0 &&
-               cdb_versions_find(batch->db->repo, &batch->head, &key, 1, NULL, NULL, &versions, &ever) == 0 &&
-               versions.count > 0) {
+               cdb_versions_find(&point, &key, 1, NULL, NULL, &versions, &ever) == 0 && versions.count > 0) {
         cdb_oid_format(&versions.versions[0].commit, result->commit);
         result->time = versions.versions[0].time;
     }
     cdb_versions_release(&versions);
+    cdb_point_release(&point);
     return result;
 }
 

@@ -6,12 +6,15 @@
 #include <sys/types.h>
 
 #include "chrondb.h"
+#include "db/catalog.h"
+#include "db/index.h"
 #include "store/docs.h"
 #include "store/repo.h"
 #include "store/timeline.h"
 
 struct chrondb {
     struct cdb_repo *repo;
+    struct cdb_db_index index;
     int references;
     pid_t owner; /* a child after a fork does not share its parent's instances */
     struct chrondb *next;
@@ -22,13 +25,15 @@ struct chrondb_snapshot {
     char *ref;             /* the branch it was asked on, in full */
     struct cdb_oid commit; /* zeros: empty */
     struct cdb_oid root;
+    struct cdb_point point; /* the commit again, in the catalog */
     chrondb_time time;
     bool has_time; /* effective times are only computed when asked for */
     char hex[CDB_OID_HEX + 1];
 };
 
-/* Which commit WHEN means on a branch (full name): zeros if it was before the first one. `text` NULL: the head. */
-int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *out);
+/* Which commit WHEN means on a branch (full name): zeros if it was before the first one. `text` NULL: the head, which
+ * is told too. */
+int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *head, struct cdb_oid *out);
 /* Which moment WHEN means: a time itself, or the effective time of a commit. "now" is the head's. */
 int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_time *out);
 
@@ -46,10 +51,10 @@ struct cdb_versions {
     size_t count, room;
 };
 
-/* The versions of a key below a commit, newest first, at most `limit` (0: all) that are not newer than `until` and not
- * older than `since` (NULL: no bound). *ever: was there any, bounds aside? */
-int cdb_versions_find(struct cdb_repo *repo, const struct cdb_oid *head, const struct cdb_key *key, uint64_t limit,
-                      const chrondb_time *since, const chrondb_time *until, struct cdb_versions *out, bool *ever);
+/* The versions of a key below a point's commit, newest first, at most `limit` (0: all) that are not newer than `until`
+ * and not older than `since` (NULL: no bound). *ever: was there any, bounds aside? */
+int cdb_versions_find(struct cdb_point *point, const struct cdb_key *key, uint64_t limit, const chrondb_time *since,
+                      const chrondb_time *until, struct cdb_versions *out, bool *ever);
 void cdb_versions_release(struct cdb_versions *versions);
 
 /* Read a document's blob. */

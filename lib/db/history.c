@@ -171,8 +171,8 @@ int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, cons
     if (result == 0)
         result = resolve_bounds(snapshot, options, &bounds);
     if (result == 0)
-        result = cdb_versions_find(history->repo, &snapshot->commit, &key, options->limit, bounds.since_or_null,
-                                   bounds.until_or_null, &history->versions, &ever);
+        result = cdb_versions_find(&snapshot->point, &key, options->limit, bounds.since_or_null, bounds.until_or_null,
+                                   &history->versions, &ever);
     if (result == 0 && !ever) {
         cdb_error_set(CHRONDB_NOTFOUND, "not_found", "not found, now or ever");
         cdb_error_about("cannot tell the history of", key_text);
@@ -242,25 +242,88 @@ void chrondb_history_free(chrondb_history *history)
 
 struct chrondb_log {
     struct cdb_repo *repo;
-    struct cdb_timeline timeline;
-    size_t next, end; /* indices into the timeline; from the end on if `reverse` */
+    struct cdb_point *point;      /* the snapshot's */
+    struct cdb_timeline timeline; /* where the catalog is of no use; newest first */
+    bool loaded;
+    uint64_t first, end; /* [first, end) are the positions still to come */
     bool reverse;
     struct record record;
     struct cdb_changes found;
     chrondb_change *changes;
 };
 
-/* The part of the timeline that lies within the bounds, the newest `limit` of it. */
-static void cut_timeline(struct chrondb_log *log, const struct bounds *bounds, uint64_t limit)
+/* The chain, without the catalog. */
+static int load_timeline(struct chrondb_log *log)
 {
-    const struct cdb_timeline *timeline = &log->timeline;
-    log->next = bounds->until_or_null != NULL ? cdb_timeline_at(timeline, bounds->until) : 0;
-    log->end = timeline->count;
-    while (bounds->since_or_null != NULL && log->end > log->next &&
-           cdb_time_compare(timeline->moments[log->end - 1].time, bounds->since) < 0)
-        log->end--;
-    if (limit > 0 && log->end - log->next > limit)
-        log->end = log->next + (size_t)limit;
+    cdb_point_lose(log->point);
+    int result = cdb_timeline_load(&log->timeline, log->repo->objects, &log->point->commit);
+    log->loaded = result == 0;
+    return result;
+}
+
+/* How many commits of the chain are not later than a time (`and_equal`), or earlier: 0, or CDB_WITHOUT. */
+static int count_until(struct chrondb_log *log, chrondb_time time, bool and_equal, uint64_t *count)
+{
+    struct cdb_catalog_commit commit;
+    struct cdb_view *view = cdb_point_view(log->point);
+    int result = view != NULL ? cdb_view_at(view, time, count) : CDB_WITHOUT;
+    if (result == 0)
+        result = cdb_view_commit(view, *count, &commit);
+    if (result == 0)
+        *count += and_equal || cdb_time_compare(commit.time, time) < 0;
+    else if (result == 1)
+        *count = 0;
+    return result == 1 ? 0 : result;
+}
+
+static uint64_t count_in_timeline(const struct cdb_timeline *timeline, chrondb_time time, bool and_equal)
+{
+    size_t index = cdb_timeline_at(timeline, time);
+    if (index < timeline->count && !and_equal && cdb_time_compare(timeline->moments[index].time, time) == 0)
+        index++;
+    return timeline->count - index;
+}
+
+/* The positions within the bounds: 0, or CDB_WITHOUT. */
+static int cut_by_catalog(struct chrondb_log *log, const struct bounds *bounds)
+{
+    if (cdb_oid_is_zero(&log->point->commit))
+        return 0;
+    if (cdb_point_view(log->point) == NULL)
+        return CDB_WITHOUT;
+    uint64_t until = log->end = log->point->end;
+    int result = bounds->until_or_null != NULL ? count_until(log, bounds->until, true, &until) : 0;
+    if (result == 0 && bounds->since_or_null != NULL)
+        result = count_until(log, bounds->since, false, &log->first);
+    log->end = until < log->end ? until : log->end;
+    return result;
+}
+
+static int cut_by_timeline(struct chrondb_log *log, const struct bounds *bounds)
+{
+    int result = load_timeline(log);
+    log->end = log->timeline.count;
+    if (result == 0 && bounds->until_or_null != NULL)
+        log->end = count_in_timeline(&log->timeline, bounds->until, true);
+    log->first = 0;
+    if (result == 0 && bounds->since_or_null != NULL)
+        log->first = count_in_timeline(&log->timeline, bounds->since, false);
+    return result;
+}
+
+/* The commit at a position. */
+static int moment_at(struct chrondb_log *log, uint64_t position, struct cdb_moment *out)
+{
+    struct cdb_catalog_commit commit;
+    struct cdb_view *view = log->loaded ? NULL : cdb_point_view(log->point);
+    if (view != NULL && cdb_view_commit(view, position, &commit) == 0) {
+        *out = (struct cdb_moment){commit.id, commit.time};
+        return 0;
+    }
+    int result = log->loaded ? 0 : load_timeline(log);
+    if (result == 0)
+        *out = log->timeline.moments[log->timeline.count - 1 - (size_t)position];
+    return result;
 }
 
 int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrondb_history_options *options)
@@ -273,15 +336,19 @@ int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrond
     if (log == NULL)
         return cdb_error_memory();
     log->repo = snapshot->db->repo;
+    log->point = &snapshot->point;
     log->reverse = options->reverse != 0;
     int result = resolve_bounds(snapshot, options, &bounds);
-    if (result == 0)
-        result = cdb_timeline_load(&log->timeline, log->repo->objects, &snapshot->commit);
+    if (result == 0 && cut_by_catalog(log, &bounds) != 0)
+        result = cut_by_timeline(log, &bounds);
     if (result != 0) {
         chrondb_log_free(log);
         return result;
     }
-    cut_timeline(log, &bounds, options->limit);
+    if (log->first > log->end)
+        log->first = log->end;
+    if (options->limit > 0 && log->end - log->first > options->limit)
+        log->first = log->end - options->limit;
     *out = log;
     return 0;
 }
@@ -327,15 +394,37 @@ static int find_changes(struct chrondb_log *log, const struct cdb_oid *oid)
 int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chrondb_change **changes,
                      size_t *change_count)
 {
-    if (log->next >= log->end)
+    struct cdb_moment moment;
+    if (log->first >= log->end)
         return CHRONDB_END;
-    const struct cdb_moment *moment = &log->timeline.moments[log->reverse ? --log->end : log->next++];
-    int result = find_changes(log, &moment->commit);
+    int result = moment_at(log, log->reverse ? log->first++ : --log->end, &moment);
     if (result == 0)
-        result = record_read(&log->record, log->repo, &moment->commit, moment->time, version);
+        result = find_changes(log, &moment.commit);
+    if (result == 0)
+        result = record_read(&log->record, log->repo, &moment.commit, moment.time, version);
     *changes = log->changes;
     *change_count = log->found.count;
     return result;
+}
+
+int chrondb_log_value(chrondb_log *log, size_t index, const char **value, size_t *size)
+{
+    struct cdb_buf *text = &log->record.value;
+    cdb_error_clear();
+    *value = NULL;
+    *size = 0;
+    if (index >= log->found.count)
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the commit has not so many changes");
+    const struct cdb_change *change = &log->found.changes[index];
+    int result = cdb_oid_is_zero(&change->new_blob) ? cdb_error(CHRONDB_NOTFOUND, "not_found", "not found")
+                                                    : cdb_document_read(log->repo, &change->new_blob, text);
+    if (result != 0) {
+        cdb_error_about("cannot read", change->key);
+        return result;
+    }
+    *value = cdb_buf_str(text);
+    *size = text->len;
+    return 0;
 }
 
 void chrondb_log_free(chrondb_log *log)

@@ -61,35 +61,97 @@ static void measure_disk(int dir, chrondb_info *info)
         info->journal_bytes = (uint64_t)st.st_blocks * 512;
 }
 
-int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info)
+static void name_branch(const chrondb_snapshot *snapshot, chrondb_info *info)
 {
-    chrondb_snapshot *snapshot = NULL;
-    struct cdb_timeline timeline = {NULL, 0};
-    struct totals totals = {0, 0};
-    cdb_error_clear();
-    int result = chrondb_snapshot_open(&snapshot, db, branch, NULL);
-    if (result != 0)
-        return result;
-    *info = (chrondb_info){.size = info->size, .path = db->repo->path, .format = CDB_FORMAT_VERSION};
-    memcpy(info->head, snapshot->hex, sizeof(info->head));
     const char *name = snapshot->ref;
     if (strncmp(name, CDB_HEADS, strlen(CDB_HEADS)) == 0)
         name += strlen(CDB_HEADS);
     size_t len = strlen(name) < sizeof(info->branch) ? strlen(name) : sizeof(info->branch) - 1;
     memcpy(info->branch, name, len);
     info->branch[len] = '\0';
-    result = cdb_docs_tables(db->repo->objects, &snapshot->root, add_table, &totals);
+}
+
+/* What the catalog knows at once: 0, or CDB_WITHOUT. */
+static int ask_catalog(chrondb_snapshot *snapshot, chrondb_info *info)
+{
+    struct cdb_catalog_commit last;
+    struct cdb_view *view = cdb_point_view(&snapshot->point);
+    uint64_t end = snapshot->point.end, documents, tables, untabled;
+    if (view == NULL)
+        return CDB_WITHOUT;
+    int result = cdb_view_totals(view, end, &documents, &tables);
     if (result == 0)
-        result = cdb_timeline_load(&timeline, db->repo->objects, &snapshot->commit);
+        result = cdb_view_table_count(view, end, "", &untabled);
+    if (result == 0)
+        result = cdb_view_commit(view, end - 1, &last);
+    if (result != 0)
+        return CDB_WITHOUT;
+    info->documents = documents;
+    info->tables = tables - (untabled > 0);
+    info->commits = end;
+    info->index_commits = cdb_view_covered(view);
+    info->time = last.time;
+    return 0;
+}
+
+/* How many commits of the chain the files have. */
+static uint64_t covered_by_files(chrondb_snapshot *snapshot, const struct cdb_timeline *timeline)
+{
+    struct cdb_catalog *catalog = NULL;
+    uint64_t position = 0;
+    size_t i = 0;
+    int dir = cdb_db_index_directory(snapshot->db, false);
+    int result = dir < 0 ? 1 : cdb_catalog_open(&catalog, dir, snapshot->ref);
+    if (dir >= 0)
+        close(dir);
+    if (result != 0)
+        return 0;
+    while (i < timeline->count && (result = cdb_catalog_find(catalog, &timeline->moments[i].commit, &position)) == 1)
+        i++;
+    cdb_catalog_close(catalog);
+    return i < timeline->count && result == 0 ? position + 1 : 0;
+}
+
+static int ask_trees(chrondb_snapshot *snapshot, chrondb_info *info)
+{
+    struct cdb_timeline timeline = {NULL, 0};
+    struct totals totals = {0, 0};
+    struct cdb_objects *objects = snapshot->db->repo->objects;
+    cdb_point_lose(&snapshot->point);
+    int result = cdb_docs_tables(objects, &snapshot->root, add_table, &totals);
+    if (result == 0)
+        result = cdb_timeline_load(&timeline, objects, &snapshot->commit);
     if (result == 0) {
         info->documents = totals.documents;
         info->tables = totals.tables;
         info->commits = timeline.count;
+        info->index_commits = covered_by_files(snapshot, &timeline);
         if (timeline.count > 0)
             info->time = timeline.moments[0].time;
-        measure_disk(db->repo->dir, info);
+        cdb_error_clear();
     }
     cdb_timeline_release(&timeline);
+    return result;
+}
+
+int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info)
+{
+    chrondb_snapshot *snapshot = NULL;
+    cdb_error_clear();
+    int result = chrondb_snapshot_open(&snapshot, db, branch, NULL);
+    if (result != 0)
+        return result;
+    *info = (chrondb_info){.size = info->size, .path = db->repo->path, .format = CDB_FORMAT_VERSION};
+    memcpy(info->head, snapshot->hex, sizeof(info->head));
+    name_branch(snapshot, info);
+    if (ask_catalog(snapshot, info) != 0)
+        result = ask_trees(snapshot, info);
+    if (result == 0) {
+        measure_disk(db->repo->dir, info);
+        cdb_db_index_measure(db, &info->index_bytes, &info->index_segments);
+        if (db->index.path == NULL)
+            info->disk_bytes += info->index_bytes;
+    }
     chrondb_snapshot_free(snapshot);
     return result;
 }

@@ -41,24 +41,36 @@ static struct chrondb *find_shared(const char *path)
     return db;
 }
 
-static struct chrondb *share(struct cdb_repo *repo)
+static void destroy(struct chrondb *db)
+{
+    cdb_db_index_release(&db->index);
+    cdb_repo_close(db->repo);
+    free(db);
+}
+
+/* Takes the repository over; without memory it is closed. */
+static struct chrondb *share(struct cdb_repo *repo, const char *index_path)
 {
     struct chrondb *fresh = calloc(1, sizeof(*fresh));
-    if (fresh == NULL) {
-        cdb_error_set_memory();
+    if (fresh == NULL || cdb_db_index_init(&fresh->index, repo, index_path) != 0) {
+        if (fresh == NULL)
+            cdb_error_set_memory();
+        free(fresh);
+        cdb_repo_close(repo);
         return NULL;
     }
+    fresh->repo = repo;
     pthread_mutex_lock(&registry_mutex);
     struct chrondb *db = shared_instance(repo->device, repo->inode);
     if (db == NULL) {
-        *fresh = (struct chrondb){.repo = repo, .references = 1, .owner = getpid(), .next = registry};
+        fresh->references = 1;
+        fresh->owner = getpid();
+        fresh->next = registry;
         registry = db = fresh;
     }
     pthread_mutex_unlock(&registry_mutex);
-    if (db != fresh) { /* another thread opened it meanwhile */
-        cdb_repo_close(repo);
-        free(fresh);
-    }
+    if (db != fresh) /* another thread opened it meanwhile */
+        destroy(fresh);
     return db;
 }
 
@@ -84,11 +96,9 @@ int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *op
     int result = cdb_repo_open(&repo, path, flags, options->notice, options->notice_context);
     if (result != 0)
         return result;
-    db = share(repo);
-    if (db == NULL) {
-        cdb_repo_close(repo);
+    db = share(repo, options->index_path);
+    if (db == NULL)
         return CHRONDB_ESYSTEM;
-    }
     *out = db;
     return 0;
 }
@@ -106,10 +116,8 @@ void chrondb_close(chrondb *db)
         }
     }
     pthread_mutex_unlock(&registry_mutex);
-    if (last) {
-        cdb_repo_close(db->repo);
-        free(db);
-    }
+    if (last)
+        destroy(db);
 }
 
 const char *chrondb_path(const chrondb *db)
@@ -125,12 +133,18 @@ int chrondb_was_created(const chrondb *db)
 int chrondb_maintain(chrondb *db)
 {
     cdb_error_clear();
-    return cdb_checkpoint(db->repo, 0);
+    int result = cdb_checkpoint(db->repo, 0);
+    if (cdb_db_index_maintain(db, false) != 0 && result == 0) { /* everything works without it */
+        cdb_repo_notice(db->repo, CHRONDB_NOTE, "the index was not brought up to date: %s",
+                        chrondb_last_error()->message);
+        cdb_error_clear();
+    }
+    return result;
 }
 
 int chrondb_maintenance_due(const chrondb *db)
 {
-    return db->repo->checkpoint_due;
+    return db->repo->checkpoint_due || db->index.due;
 }
 
 /* ---- which database ---------------------------------------------------------------------------- */

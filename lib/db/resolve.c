@@ -168,20 +168,33 @@ static int find_name(chrondb *db, const char *name, const char *text, bool commi
 
 /* ---- moments ----------------------------------------------------------------------------------- */
 
-static int find_moment(chrondb *db, const struct cdb_oid *head, chrondb_time time, struct cdb_oid *out)
+/* The last commit at or before a time, below the point's: through the catalog, or by walking the chain. */
+static int find_moment(struct cdb_point *point, chrondb_time time, struct cdb_oid *out)
 {
     struct cdb_timeline timeline;
-    int result = cdb_timeline_load(&timeline, db->repo->objects, head);
-    size_t index = result == 0 ? cdb_timeline_at(&timeline, time) : 0;
+    struct cdb_catalog_commit found;
+    uint64_t position;
+    struct cdb_view *view = cdb_point_view(point);
     memset(out, 0, sizeof(*out));
+    int status = view != NULL ? cdb_view_at(view, time, &position) : CDB_WITHOUT;
+    if (status == 1)
+        return 0;
+    if (status == 0)
+        status = cdb_view_commit(view, position, &found);
+    if (status == 0) {
+        *out = found.id;
+        return 0;
+    }
+    cdb_point_lose(point);
+    int result = cdb_timeline_load(&timeline, point->db->repo->objects, &point->commit);
+    size_t index = result == 0 ? cdb_timeline_at(&timeline, time) : 0;
     if (result == 0 && index < timeline.count)
         *out = timeline.moments[index].commit;
     cdb_timeline_release(&timeline);
     return result;
 }
 
-static int find_version(chrondb *db, const struct cdb_oid *head, const struct cdb_when *when, const char *text,
-                        struct cdb_oid *out)
+static int find_version(struct cdb_point *point, const struct cdb_when *when, const char *text, struct cdb_oid *out)
 {
     struct cdb_versions versions = {0};
     struct cdb_key key;
@@ -190,7 +203,7 @@ static int find_version(chrondb *db, const struct cdb_oid *head, const struct cd
     if (result == 0 && when->versions >= SIZE_MAX - 1)
         result = no_such(text, "that many versions back");
     if (result == 0)
-        result = cdb_versions_find(db->repo, head, &key, when->versions + 1, NULL, NULL, &versions, &ever);
+        result = cdb_versions_find(point, &key, when->versions + 1, NULL, NULL, &versions, &ever);
     if (result == 0 && versions.count <= when->versions)
         result = versions.count == 0 ? no_such(text, "that key has never been there")
                                      : no_such(text, "the key has not so many versions");
@@ -204,29 +217,30 @@ struct resolved {
     bool is_time, is_now;
     chrondb_time time;
     struct cdb_oid commit; /* zeros: none */
+    struct cdb_oid head;   /* of the branch; zeros: none */
 };
 
-static int resolve_form(chrondb *db, const struct cdb_oid *head, const char *text, struct resolved *out)
+static int resolve_form(struct cdb_point *head, const char *text, struct resolved *out)
 {
     struct cdb_when when;
     cdb_when_parse(&when, text, strlen(text), cdb_time_now());
     switch (when.kind) {
     case CDB_WHEN_HEAD:
         out->is_now = true;
-        out->commit = *head;
+        out->commit = head->commit;
         return 0;
     case CDB_WHEN_TIME:
         out->is_time = true;
         out->time = when.time;
         return 0;
     case CDB_WHEN_VERSION:
-        return find_version(db, head, &when, text, &out->commit);
+        return find_version(head, &when, text, &out->commit);
     case CDB_WHEN_COMMIT: /* looked up before: resolve() */
     case CDB_WHEN_REF:
         break;
     case CDB_WHEN_UNKNOWN:
         if (when.maybe_commit)
-            return find_commit(db, text, strlen(text), text, &out->commit);
+            return find_commit(head->db, text, strlen(text), text, &out->commit);
     }
     return no_such(text, "it is not the name of a branch or tag, no KEY@{N}, no time such as 2026-11-21T07:44:00Z, "
                          "2026-11, yesterday, '3 days ago' or @1700000000, and no commit id");
@@ -237,17 +251,28 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* What is no name: a moment, a version, now. */
+static int resolve_on_branch(chrondb *db, const char *ref, const char *text, struct resolved *out)
+{
+    struct cdb_point head;
+    cdb_point_init(&head, db, ref, &out->head, &out->head);
+    int result = resolve_form(&head, text, out);
+    if (result == 0 && out->is_time)
+        result = find_moment(&head, out->time, &out->commit);
+    cdb_point_release(&head);
+    return result;
+}
+
 static int resolve(chrondb *db, const char *ref, const char *text, struct resolved *out)
 {
-    struct cdb_oid head;
     memset(out, 0, sizeof(*out));
-    int result = cdb_repo_ref(db->repo, ref, &head);
+    int result = cdb_repo_ref(db->repo, ref, &out->head);
     if (result < 0)
         return result;
     if (result == 1)
-        memset(&head, 0, sizeof(head));
+        memset(&out->head, 0, sizeof(out->head));
     if (text == NULL) {
-        out->commit = head;
+        out->commit = out->head;
         return 0;
     }
     bool is_version = text[0] != '\0' && text[strlen(text) - 1] == '}' && strstr(text, "@{") != NULL;
@@ -262,25 +287,24 @@ static int resolve(chrondb *db, const char *ref, const char *text, struct resolv
         if (result != 1)
             return result;
     }
-    result = resolve_form(db, &head, text, out);
-    if (result == 0 && out->is_time)
-        result = find_moment(db, &head, out->time, &out->commit);
-    return result;
+    return resolve_on_branch(db, ref, text, out);
 }
 
-int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *out)
+int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *head, struct cdb_oid *out)
 {
     struct resolved resolved;
     int result = resolve(db, ref, text, &resolved);
-    if (result == 0)
+    if (result == 0) {
+        *head = resolved.head;
         *out = resolved.commit;
+    }
     return result;
 }
 
 int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_time *out)
 {
     struct resolved resolved;
-    struct cdb_times times;
+    struct cdb_point point;
     int result = resolve(db, ref, text, &resolved);
     if (result != 0)
         return result;
@@ -290,8 +314,8 @@ int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_tim
     }
     if (cdb_oid_is_zero(&resolved.commit))
         return no_such(text, "there is no commit");
-    cdb_times_init(&times, db->repo->objects);
-    result = cdb_times_get(&times, &resolved.commit, out);
-    cdb_times_release(&times);
+    cdb_point_init(&point, db, ref, &resolved.head, &resolved.commit);
+    result = cdb_point_time(&point, out);
+    cdb_point_release(&point);
     return result;
 }

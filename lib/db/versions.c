@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The versions of a key, as `git log -- PATH` with its default simplification lists them: a commit is one if the key
- * differs from all its parents; at a merge, a parent that has the same value is followed alone. Without the catalog
- * this reads every commit on the way, but of the trees only those that changed. */
+ * differs from all its parents; at a merge, a parent that has the same value is followed alone.
+ *
+ * The catalog knows what changed against first parents: wherever a single chain is followed that it has, it tells the
+ * versions down to the next merge that changed the key. What it cannot tell is walked, reading every commit on the way,
+ * but of the trees only those that changed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +18,17 @@
 struct visit {
     struct cdb_oid commit;
     chrondb_time time;
-    struct cdb_lookup *lookup;
+    struct cdb_lookup *lookup; /* NULL: not looked for yet */
 };
 
 struct finder {
     struct cdb_repo *repo;
+    struct cdb_point *point;
     const struct cdb_key *key;
+    uint64_t limit;
+    const chrondb_time *since, *until;
+    struct cdb_versions *out;
+    bool ever, done;
     struct cdb_times times, queued; /* the latter as a set */
     struct visit *queue;            /* latest last */
     size_t count, room;
@@ -139,34 +147,112 @@ out:
     return result;
 }
 
-int cdb_versions_find(struct cdb_repo *repo, const struct cdb_oid *head, const struct cdb_key *key, uint64_t limit,
-                      const chrondb_time *since, const chrondb_time *until, struct cdb_versions *out, bool *ever)
+/* One that was found, in the order of time. */
+static int take(struct finder *finder, const struct cdb_version *version)
 {
-    struct finder finder = {.repo = repo, .key = key};
-    struct cdb_lookup *lookup = NULL;
+    finder->ever = true;
+    if (finder->since != NULL && cdb_time_compare(version->time, *finder->since) < 0) {
+        finder->done = true; /* whatever comes is older still */
+        return 0;
+    }
+    if (finder->until != NULL && cdb_time_compare(version->time, *finder->until) > 0)
+        return 0;
+    int result = add_version(finder->out, version);
+    finder->done = finder->limit > 0 && finder->out->count >= finder->limit;
+    return result;
+}
+
+static int walk(struct finder *finder, struct visit *visit)
+{
+    struct cdb_version version;
+    bool is_version = false;
+    int result = visit->lookup == NULL ? look(finder, &visit->commit, NULL, &visit->lookup) : 0;
+    if (result == 0)
+        result = examine(finder, visit, &version, &is_version);
+    return result == 0 && is_version ? take(finder, &version) : result;
+}
+
+static bool was_queued(struct finder *finder, const struct cdb_oid *commit)
+{
+    static const chrondb_time no_time;
+    size_t before = finder->queued.count;
+    return cdb_times_add(&finder->queued, commit, no_time) == 0 && finder->queued.count == before;
+}
+
+/* What the catalog found below a commit: taken, or queued where it is a merge. *here: the commit itself is that merge,
+ * and must be walked. */
+static int take_found(struct finder *finder, const struct visit *visit, const struct cdb_view_version *list,
+                      size_t count, bool *here)
+{
     int result = 0;
-    *ever = false;
+    for (size_t i = 0; result == 0 && !finder->done && i < count; i++) {
+        const struct cdb_catalog_commit *commit = &list[i].commit;
+        bool itself = cdb_oid_equal(&commit->id, &visit->commit);
+        if (commit->merge && itself) {
+            *here = true;
+            return 0;
+        }
+        if (commit->merge) {
+            result = cdb_times_add(&finder->times, &commit->id, commit->time);
+            return result == 0 ? enqueue(finder, &commit->id, NULL) : result;
+        }
+        if (!itself && was_queued(finder, &commit->id)) /* another way led here before */
+            return 0;
+        struct cdb_version version = {commit->id, list[i].blob, list[i].old_blob, commit->time};
+        result = take(finder, &version);
+    }
+    return result;
+}
+
+/* Follow the only way there is through the catalog: 0 or an error; 1: that cannot be. */
+static int follow(struct finder *finder, const struct visit *visit)
+{
+    struct cdb_view_version *list = NULL;
+    struct cdb_view *view = cdb_point_view(finder->point);
+    size_t count = 0;
+    uint64_t position, limit = 0;
+    bool here = false;
+    if (view == NULL || finder->count > 0)
+        return 1;
+    int status = cdb_view_find(view, &visit->commit, &position);
+    if (finder->limit > 0 && finder->until == NULL)
+        limit = finder->limit - finder->out->count;
+    if (status == 0)
+        status = cdb_view_versions(view, position + 1, finder->key->key, finder->key->key_len, limit, finder->since,
+                                   &list, &count);
+    if (status == CDB_WITHOUT)
+        cdb_point_lose(finder->point);
+    if (status != 0)
+        return 1;
+    int result = take_found(finder, visit, list, count, &here);
+    free(list);
+    return result == 0 && here ? 1 : result;
+}
+
+static int find(struct finder *finder)
+{
+    int result = enqueue(finder, &finder->point->commit, NULL);
+    while (result == 0 && finder->count > 0 && !finder->done) {
+        struct visit visit = finder->queue[--finder->count];
+        result = follow(finder, &visit);
+        if (result == 1)
+            result = walk(finder, &visit);
+        free(visit.lookup);
+    }
+    return result;
+}
+
+int cdb_versions_find(struct cdb_point *point, const struct cdb_key *key, uint64_t limit, const chrondb_time *since,
+                      const chrondb_time *until, struct cdb_versions *out, bool *ever)
+{
+    struct cdb_repo *repo = point->db->repo;
+    struct finder finder = {
+        .repo = repo, .point = point, .key = key, .limit = limit, .since = since, .until = until, .out = out};
     cdb_times_init(&finder.times, repo->objects);
     cdb_times_init(&finder.queued, repo->objects);
-    if (!cdb_oid_is_zero(head)) {
-        result = look(&finder, head, NULL, &lookup);
-        if (result == 0)
-            result = enqueue(&finder, head, lookup);
-    }
-    while (result == 0 && finder.count > 0 && (limit == 0 || out->count < limit)) {
-        struct visit visit = finder.queue[--finder.count];
-        struct cdb_version version;
-        bool is_version = false;
-        result = examine(&finder, &visit, &version, &is_version);
-        free(visit.lookup);
-        if (result != 0 || !is_version)
-            continue;
-        *ever = true;
-        if (since != NULL && cdb_time_compare(version.time, *since) < 0)
-            break; /* whatever comes is older still */
-        if (until == NULL || cdb_time_compare(version.time, *until) <= 0)
-            result = add_version(out, &version);
-    }
+    cdb_point_times(point, &finder.times);
+    int result = cdb_oid_is_zero(&point->commit) ? 0 : find(&finder);
+    *ever = finder.ever;
     while (finder.count > 0)
         free(finder.queue[--finder.count].lookup);
     free(finder.queue);

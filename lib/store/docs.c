@@ -272,6 +272,8 @@ static int add_change(struct differ *differ, const struct cdb_item *from, const 
     const struct cdb_item *named = from != NULL ? from : to;
     if (named == NULL)
         return 0;
+    if (out->limit > 0 && out->count >= out->limit)
+        return 1;
     if (cdb_array_grow(&out->changes, &out->room, out->count, sizeof(*out->changes)) != 0)
         return CHRONDB_ESYSTEM;
     cdb_buf_clear(&differ->key);

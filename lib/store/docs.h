@@ -57,12 +57,14 @@ struct cdb_change {
 struct cdb_changes {
     struct cdb_change *changes;
     size_t count, room;
+    size_t limit; /* stop, with result 1, where there are more; 0: no limit */
     struct cdb_arena keys;
 };
 
 void cdb_changes_release(struct cdb_changes *changes);
 
-/* What differs between two root trees (zeros: empty), sorted by key. Costs what differs, not what is there. */
+/* What differs between two root trees (zeros: empty), sorted by key. Costs what differs, not what is there. 0, 1 (more
+ * than out->limit), or an error. */
 int cdb_docs_diff(struct cdb_objects *objects, const struct cdb_oid *from, const struct cdb_oid *to,
                   struct cdb_changes *out);
 

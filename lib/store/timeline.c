@@ -83,8 +83,20 @@ static const chrondb_time *known(const struct cdb_times *times, const struct cdb
     return slot->used ? &slot->time : NULL;
 }
 
+/* Known, or to be found elsewhere: *out is NULL if it is neither. */
+static int look_up(struct cdb_times *times, const struct cdb_oid *oid, const chrondb_time **out)
+{
+    chrondb_time time;
+    *out = known(times, oid);
+    if (*out != NULL || times->find == NULL || times->find(times->find_context, oid, &time) != 0)
+        return 0;
+    int result = cdb_times_add(times, oid, time);
+    *out = known(times, oid);
+    return result;
+}
+
 /* A chain of commits with their own times, newest first. */
-static int walk_back(const struct cdb_times *times, const struct cdb_oid *head, struct cdb_timeline *chain,
+static int walk_back(struct cdb_times *times, const struct cdb_oid *head, struct cdb_timeline *chain,
                      const chrondb_time **anchor)
 {
     struct cdb_buf content = CDB_BUF_INIT;
@@ -92,7 +104,7 @@ static int walk_back(const struct cdb_times *times, const struct cdb_oid *head, 
     size_t room = 0;
     int result = 0;
     *anchor = NULL;
-    while ((*anchor = known(times, &at)) == NULL) {
+    while ((result = look_up(times, &at, anchor)) == 0 && *anchor == NULL) {
         struct cdb_commit commit;
         if ((result = cdb_array_grow(&chain->moments, &room, chain->count, sizeof(*chain->moments))) != 0)
             break;

@@ -19,6 +19,9 @@ struct cdb_times {
     struct cdb_objects *objects;
     struct cdb_times_slot *slots;
     size_t count, room;
+    /* Asked for times that are not known, or NULL: 0, or another number if it does not know either. */
+    int (*find)(void *context, const struct cdb_oid *oid, chrondb_time *time);
+    void *find_context;
 };
 
 void cdb_times_init(struct cdb_times *times, struct cdb_objects *objects);

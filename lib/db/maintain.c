@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ * Building catalogs: what is behind is caught up, segments are merged, or everything is built anew. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/branches.h"
+#include "db/catchup.h"
+#include "db/handle.h"
+#include "store/lock.h"
+#include "store/refs.h"
+#include "util/array.h"
+#include "util/error.h"
+#include "util/fault.h"
+
+#define SAVE_BYTES      ((size_t)32 << 20) /* in memory, before they become a segment */
+#define WRITER_WAIT_MS  5000
+#define LAST_COMMITS    4096 /* caught up while writers wait */
+#define REINDEX_WAIT_MS 60000
+#define PROGRESS_STEP   64
+#define ROUNDS          8
+
+struct builder {
+    chrondb *db;
+    int dir;
+    bool all;
+    chrondb_progress progress;
+    void *context;
+    uint64_t done, total; /* commits */
+    uint64_t branches;
+};
+
+static int tell(struct builder *builder, const char *phase)
+{
+    if (builder->progress == NULL || builder->progress(builder->context, phase, builder->done, builder->total) == 0)
+        return 0;
+    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+}
+
+/* ---- saving ------------------------------------------------------------------------------------ */
+
+static int save_files(const struct cdb_catch_up *it)
+{
+    int result = cdb_db_index_result(cdb_catalog_save(it->catalog, it->dir));
+    return result == 1 ? CDB_INDEX_LOST : result; /* somebody removed files */
+}
+
+/* The segment is written before, so that writers wait for a small file only. With `head`, what they committed meanwhile
+ * is caught up first: the files then end where the branch does, and the next write can append. */
+static int save(struct cdb_catch_up *it, bool to_head)
+{
+    struct cdb_oid head;
+    int lock = -1;
+    int result = cdb_db_index_result(cdb_catalog_prepare(it->catalog, it->dir));
+    if (result == 0)
+        result = cdb_lock_take(&lock, it->db->repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
+    if (result == 0 && to_head && cdb_ref_read(it->db->repo->dir, it->ref, &head) == 0) {
+        it->commit_limit = LAST_COMMITS;
+        it->step = NULL;
+        result = cdb_catch_up_look(it, &head);
+        if (result == 0)
+            result = cdb_catch_up_add(it);
+    }
+    if (result == 0)
+        result = save_files(it);
+    CDB_FAULT("index-saved");
+    cdb_lock_release(&lock);
+    return result;
+}
+
+/* After each commit of a long way. */
+static int step(struct cdb_catch_up *it)
+{
+    struct builder *builder = it->context;
+    int result = 0;
+    builder->done++;
+    if (builder->done % PROGRESS_STEP == 0)
+        result = tell(builder, "indexing commits");
+    if (result == 0 && cdb_catalog_added_bytes(it->catalog) > SAVE_BYTES)
+        result = save(it, false);
+    return result;
+}
+
+/* ---- a branch ---------------------------------------------------------------------------------- */
+
+static int bring_up(struct builder *builder, struct cdb_catch_up *it, const struct cdb_oid *head)
+{
+    int result = cdb_catch_up_open(it, false);
+    uint64_t before = result == 0 ? cdb_catalog_count(it->catalog) : 0;
+    if (result == 0)
+        result = cdb_catch_up_look(it, head);
+    if (result != 0)
+        return result;
+    bool cut = it->covered != before, behind = it->count > 0;
+    bool due = cut || behind || cdb_catalog_save_due(it->catalog);
+    for (int round = 0; round < ROUNDS; round++) {
+        builder->total += it->count;
+        result = cdb_catch_up_add(it);
+        if (result == 0 && due)
+            result = save(it, true);
+        if (result != CDB_INDEX_FAR)
+            break;
+        it->commit_limit = 0;
+        it->step = step;
+    }
+    return result;
+}
+
+static int build_branch(struct builder *builder, const char *ref)
+{
+    struct cdb_oid head;
+    int result = cdb_repo_ref(builder->db->repo, ref, &head);
+    if (result != 0)
+        return result == 1 ? 0 : result;
+    struct cdb_catch_up it = {.db = builder->db, .ref = ref, .dir = builder->dir, .step = step, .context = builder};
+    result = bring_up(builder, &it, &head);
+    cdb_catch_up_release(&it);
+    if (result == 0)
+        result = cdb_db_index_result(cdb_catalog_merge(builder->dir, ref, builder->all));
+    CDB_FAULT("index-merged");
+    builder->branches += result == 0;
+    return result;
+}
+
+static bool branch_exists(void *context, const char *ref)
+{
+    struct builder *builder = context;
+    struct cdb_oid oid;
+    return cdb_repo_ref(builder->db->repo, ref, &oid) != 1;
+}
+
+/* A branch that cannot be read keeps no other from its index: the first error is told in the end. */
+static int build_all(struct builder *builder)
+{
+    struct cdb_branches branches;
+    int first = 0;
+    int result = cdb_branches_list(&branches, builder->db->repo);
+    if (result != 0)
+        return result;
+    for (size_t i = 0; i < branches.count && first != CDB_INDEX_LOST && first != CHRONDB_EBUSY; i++) {
+        result = build_branch(builder, branches.names[i]);
+        first = first != 0 ? first : result;
+    }
+    cdb_branches_release(&branches);
+    if (first == 0)
+        first = cdb_db_index_result(cdb_catalog_sweep(builder->dir, branch_exists, builder));
+    CDB_FAULT("index-swept");
+    return first;
+}
+
+/* Once more from nothing where files turn out to be damaged. The caller holds the index lock. */
+static int build(struct builder *builder, bool anew)
+{
+    cdb_db_index_attempt_begin(builder->dir);
+    if (anew || cdb_db_index_is_damaged(builder->dir))
+        cdb_db_index_wipe(builder->dir);
+    int result = build_all(builder);
+    if (result == CDB_INDEX_LOST) {
+        cdb_db_index_wipe(builder->dir);
+        builder->done = builder->total = builder->branches = 0;
+        result = build_all(builder);
+    }
+    if (result == 0 || result == CHRONDB_EBUSY) /* the latter may be tried again at once */
+        cdb_db_index_attempt_end(builder->db, builder->dir, result == 0);
+    return result > 0 ? cdb_error(CHRONDB_EDAMAGED, "damaged", "the index cannot be built") : result;
+}
+
+int cdb_db_index_maintain(chrondb *db, bool all)
+{
+    struct builder builder = {.db = db, .all = all};
+    int lock;
+    int result = cdb_db_index_lock(db, 0, &builder.dir, &lock);
+    if (result != 0)
+        return result == CHRONDB_EBUSY ? 0 : result;
+    result = build(&builder, false);
+    cdb_db_index_unlock(&builder.dir, &lock);
+    return result;
+}
+
+/* ---- anew -------------------------------------------------------------------------------------- */
+
+/* The present of one branch, while all of them are counted together. */
+struct present {
+    struct cdb_catalog *catalog;
+    struct cdb_catalog_cursor *cursor;
+    const char *key; /* NULL: at its end */
+    size_t key_len;
+};
+
+static int advance(struct present *present)
+{
+    struct cdb_oid ignored;
+    int result = cdb_catalog_cursor_next(present->cursor, &present->key, &present->key_len, &ignored);
+    if (result == 1)
+        present->key = NULL;
+    return result == 1 ? 0 : result;
+}
+
+static int open_present(struct present *present, int dir, const char *ref)
+{
+    int result = cdb_catalog_open(&present->catalog, dir, ref);
+    if (result != 0)
+        return result;
+    struct cdb_catalog_range range = {.end = cdb_catalog_count(present->catalog)};
+    result = cdb_catalog_cursor_open(&present->cursor, present->catalog, &range);
+    return result == 0 ? advance(present) : result;
+}
+
+/* Move one down to where it belongs: the smallest key is first, those at their end are last. */
+static void sink(struct present *presents, size_t count, size_t at)
+{
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        struct present *a = &presents[child], *b = child + 1 < count ? &presents[child + 1] : a;
+        if (a != b &&
+            (a->key == NULL || (b->key != NULL && cdb_bytes_compare(b->key, b->key_len, a->key, a->key_len) < 0)))
+            a = &presents[++child];
+        struct present *top = &presents[at];
+        if (a->key == NULL || (top->key != NULL && cdb_bytes_compare(top->key, top->key_len, a->key, a->key_len) <= 0))
+            return;
+        struct present swap = *top;
+        *top = *a;
+        *a = swap;
+    }
+}
+
+static int count_merged(struct present *presents, size_t count, uint64_t *keys)
+{
+    struct cdb_buf last = CDB_BUF_INIT;
+    int result = 0;
+    for (size_t i = count; i-- > 0;)
+        sink(presents, count, i);
+    while (result == 0 && count > 0 && presents->key != NULL) {
+        bool fresh =
+            *keys == 0 || cdb_bytes_compare(cdb_buf_str(&last), last.len, presents->key, presents->key_len) != 0;
+        *keys += fresh;
+        if (fresh) {
+            cdb_buf_clear(&last);
+            cdb_buf_add(&last, presents->key, presents->key_len);
+            result = cdb_buf_check(&last);
+        }
+        if (result == 0)
+            result = advance(presents);
+        sink(presents, count, 0);
+    }
+    cdb_buf_release(&last);
+    return result;
+}
+
+/* Different keys of all branches. */
+static int count_keys(const struct builder *builder, uint64_t *keys)
+{
+    struct cdb_branches branches;
+    int result = cdb_branches_list(&branches, builder->db->repo);
+    struct present *presents = calloc(branches.count + 1, sizeof(*presents));
+    size_t count = 0;
+    if (result == 0 && presents == NULL)
+        result = cdb_error_memory();
+    for (size_t i = 0; result == 0 && i < branches.count; i++) {
+        result = open_present(&presents[count++], builder->dir, branches.names[i]);
+        result = result == 1 ? 0 : result;
+    }
+    *keys = 0;
+    if (result == 0 && count == 1)
+        result = cdb_catalog_totals(presents->catalog, cdb_catalog_count(presents->catalog), keys, &(uint64_t){0});
+    else if (result == 0)
+        result = count_merged(presents, count, keys);
+    for (size_t i = 0; i < count; i++) {
+        cdb_catalog_cursor_free(presents[i].cursor);
+        cdb_catalog_close(presents[i].catalog);
+    }
+    free(presents);
+    cdb_branches_release(&branches);
+    return result;
+}
+
+int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report)
+{
+    struct builder builder = {.db = db, .all = true, .progress = progress, .context = context};
+    uint64_t segments;
+    int lock;
+    cdb_error_clear();
+    *report = (chrondb_reindex_report){.size = report->size};
+    int result = cdb_repo_attend(db->repo);
+    if (result == 0)
+        result = cdb_db_index_lock(db, REINDEX_WAIT_MS, &builder.dir, &lock);
+    if (result != 0)
+        return result;
+    result = build(&builder, true);
+    if (result == 0)
+        result = count_keys(&builder, &report->keys);
+    if (result == 0) {
+        report->branches = builder.branches;
+        report->commits = builder.done;
+        cdb_db_index_measure(db, &report->bytes, &segments);
+    }
+    cdb_db_index_unlock(&builder.dir, &lock);
+    return result;
+}
