@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "db/base.h"
+#include "db/feed.h"
 #include "store/bulk.h"
 #include "store/commit.h"
 #include "store/delta.h"
@@ -55,6 +56,7 @@ struct cdb_window {
     int64_t first_at;                              /* when the first commit of the window was made */
     uint64_t objects;                              /* added since the last publishing */
     struct cdb_window_counts total, pending, open; /* published; in commits; since the last commit */
+    struct cdb_feed feed;                          /* of the index */
     struct cdb_buf first_key;                      /* since the last commit */
     struct cdb_buf content, delta, message;
     const char **meta;
@@ -155,6 +157,8 @@ int cdb_window_new(struct cdb_window **out, chrondb *db, const struct cdb_window
     window->db = db;
     window->repo = db->repo;
     window->options = options;
+    window->feed.db = db;
+    window->feed.ref = options->ref;
     window->scratch.lock = -1;
     int result = cdb_repo_ref(db->repo, options->ref, &head);
     if (result == 1) {
@@ -180,6 +184,7 @@ void cdb_window_free(struct cdb_window *window)
 {
     if (window == NULL)
         return;
+    cdb_feed_close(&window->feed);
     cdb_pack_free(window->pack);
     drop_staged(window);
     cdb_scratch_end(&window->scratch);
@@ -302,6 +307,7 @@ static int put(struct cdb_window *window, const struct cdb_step *step)
     if (result == 1)
         result = cdb_pack_add_deflated(window->pack, CDB_BLOB, step->size, step->stream, step->stream_len, &step->blob);
     keep(window, step);
+    cdb_feed_change(&window->feed, step->key, step->key_len, &step->blob, !cdb_oid_is_zero(&before));
     return result == 0 ? note_change(window, step, true) : result;
 }
 
@@ -313,7 +319,10 @@ static int erase(struct cdb_window *window, const struct cdb_step *step)
     int result = cdb_key_parse(&key, step->key, step->key_len);
     if (result == 0)
         result = cdb_bulk_set(window->bulk, &key, &nothing, &before);
-    return result == 0 && !cdb_oid_is_zero(&before) ? note_change(window, step, false) : result;
+    if (result != 0 || cdb_oid_is_zero(&before))
+        return result;
+    cdb_feed_change(&window->feed, step->key, step->key_len, &nothing, true);
+    return note_change(window, step, false);
 }
 
 /* ---- commits ----------------------------------------------------------------------------------- */
@@ -383,6 +392,8 @@ static int make_commit(struct cdb_window *window, const struct cdb_commit_facts 
             result = add_commit(window, &spec);
         if (result != 0)
             return result;
+        struct cdb_catalog_commit made = {window->made.head, spec.time, false};
+        cdb_feed_commit(&window->feed, &parent, &made);
         if (window->pending.commits++ == 0)
             window->first_at = cdb_monotonic_ms();
         window->made.root = root;
@@ -390,6 +401,7 @@ static int make_commit(struct cdb_window *window, const struct cdb_commit_facts 
         window->pending.puts += window->open.puts;
         window->pending.deletes += window->open.deletes;
     }
+    cdb_feed_forget(&window->feed);
     memset(&window->open, 0, sizeof(window->open));
     return 0;
 }
@@ -557,13 +569,18 @@ static int move_branch(struct cdb_window *window, int (*before)(void *context, c
     if (result != 0)
         return result;
     CDB_FAULT("import-locked");
-    if (!cdb_oid_equal(&txn.base, &window->published.head))
+    result = finish_pack(window);
+    if (result == 0 && !cdb_oid_equal(&txn.base, &window->published.head)) {
+        cdb_feed_close(&window->feed); /* these commits are not to be */
         result = rebase(window, &txn);
+    }
     if (result == 0 && before != NULL)
         result = before(context, &window->made.head);
     CDB_FAULT("import-noted");
     if (result == 0)
         result = cdb_txn_commit(&txn, &window->made.head, window->made.time);
+    if (result == 0)
+        cdb_feed_save(&window->feed);
     cdb_txn_end(&txn);
     return result;
 }
@@ -573,7 +590,9 @@ int cdb_window_publish(struct cdb_window *window, int (*before)(void *context, c
 {
     if (window->pending.commits == 0)
         return 0;
-    int result = finish_pack(window);
+    int result = window->pack != NULL ? cdb_pack_seal(window->pack) : 0;
+    CDB_FAULT("import-sealed");
+    cdb_feed_prepare(&window->feed);
     if (result == 0)
         result = move_branch(window, before, context);
     if (result != 0)

@@ -43,6 +43,8 @@ struct cdb_pack {
     uint64_t written;
     struct entry *entries;
     size_t count, room;
+    bool sealed;
+    unsigned char checksum[20];
     uint32_t *slots; /* open addressing over entries, index + 1 */
     size_t slot_count;
 };
@@ -393,11 +395,24 @@ static int write_index(struct cdb_pack *pack, const unsigned char pack_checksum[
     return result;
 }
 
-static int publish(struct cdb_pack *pack, const unsigned char checksum[20])
+int cdb_pack_seal(struct cdb_pack *pack)
+{
+    if (pack->count == 0 || pack->sealed)
+        return 0;
+    int result = seal(pack, pack->checksum);
+    CDB_FAULT("pack-sealed");
+    if (result == 0)
+        result = write_index(pack, pack->checksum);
+    CDB_FAULT("pack-indexed");
+    pack->sealed = result == 0;
+    return result;
+}
+
+static int publish(struct cdb_pack *pack)
 {
     char hex[CDB_OID_HEX + 1], path[96];
     struct cdb_oid name;
-    memcpy(name.id, checksum, CDB_OID_SIZE);
+    memcpy(name.id, pack->checksum, CDB_OID_SIZE);
     cdb_oid_format(&name, hex);
     snprintf(path, sizeof(path), PACK_FOLDER "/pack-%s.pack", hex);
     if (renameat(pack->dir, pack->temporary[0], pack->dir, path) != 0)
@@ -412,15 +427,8 @@ static int publish(struct cdb_pack *pack, const unsigned char checksum[20])
 
 int cdb_pack_finish(struct cdb_pack *pack)
 {
-    unsigned char checksum[20];
-    if (pack->count == 0)
-        return 0;
-    int result = seal(pack, checksum);
-    CDB_FAULT("pack-sealed");
-    if (result == 0)
-        result = write_index(pack, checksum);
-    CDB_FAULT("pack-indexed");
-    return result == 0 ? publish(pack, checksum) : result;
+    int result = cdb_pack_seal(pack);
+    return result == 0 && pack->count > 0 ? publish(pack) : result;
 }
 
 void cdb_pack_free(struct cdb_pack *pack)

@@ -17,7 +17,7 @@ struct cdb_pack;
  * dead one's files are overwritten. */
 int cdb_pack_new(struct cdb_pack **out, int dir, const char *role);
 
-/* An object that is in the pack. Valid until cdb_pack_finish. */
+/* An object that is in the pack. Valid until the pack is sealed or finished. */
 typedef uint32_t cdb_pack_entry;
 #define CDB_NO_ENTRY UINT32_MAX
 
@@ -42,6 +42,9 @@ int cdb_pack_add_deflated_delta(struct cdb_pack *pack, const struct cdb_oid *oid
 /* Add an entry as it lies in another pack: a whole object, with the CRC-32 of these bytes. */
 int cdb_pack_add_raw(struct cdb_pack *pack, const void *entry, size_t len, uint32_t crc, const struct cdb_oid *oid);
 
+/* Write all that finishing needs, synced, but under the temporary names still: nothing more can be added, and finishing
+ * takes no time any more. */
+int cdb_pack_seal(struct cdb_pack *pack);
 /* Finish: both files synced, renamed into place (the index last), the directory synced. An empty pack leaves nothing.
  */
 int cdb_pack_finish(struct cdb_pack *pack);

@@ -268,7 +268,7 @@ committer A <a> 2 +0000"; do
     echo "$id" >.chrondb/refs/tags/deep
     try at deep user:1
     prints '{"a":1}'
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 10; i++)); do
         id=$(tag "$id" tag)
     done
     echo "$id" >.chrondb/refs/tags/deep
