@@ -201,6 +201,7 @@ static int descend(struct cdb_dict_cursor *cursor, const char *key, size_t len)
 static void attach(struct cdb_dict_cursor *cursor, const struct cdb_dict *dict)
 {
     cursor->dict = dict;
+    cursor->filter = NULL;
     cursor->key_len = 0;
 }
 
@@ -226,15 +227,32 @@ int cdb_dict_last(struct cdb_dict_cursor *cursor, const struct cdb_dict *dict)
     return result == 0 ? go(cursor, cursor->entries - 1) : result;
 }
 
+size_t cdb_dict_leaves(const struct cdb_dict *dict)
+{
+    return block_count(dict->data_len);
+}
+
+/* The next leaf from `leaf` on, in the direction of `step`, that the filter lets through: 0, or 1 at the end. */
+static int load_next(struct cdb_dict_cursor *cursor, size_t leaf, size_t step)
+{
+    size_t leaves = cdb_dict_leaves(cursor->dict);
+    int passes = 1;
+
+    for (; leaf < leaves; leaf += step) { /* down from 0 it is very large */
+        passes = cursor->filter != NULL ? cursor->filter->passes(cursor->filter->context, leaf) : 0;
+        if (passes <= 0)
+            break;
+    }
+    return passes == 0 ? load_leaf(cursor, leaf) : passes;
+}
+
 int cdb_dict_next(struct cdb_dict_cursor *cursor)
 {
     int result;
 
     if (cursor->entry + 1 < cursor->entries)
         return take(cursor, cursor->entry + 1);
-    if (cursor->number + 1 >= block_count(cursor->dict->data_len))
-        return 1;
-    result = load_leaf(cursor, cursor->number + 1);
+    result = load_next(cursor, cursor->number + 1, 1);
     return result == 0 ? go(cursor, 0) : result;
 }
 
@@ -244,9 +262,7 @@ int cdb_dict_previous(struct cdb_dict_cursor *cursor)
 
     if (cursor->entry > 0)
         return go(cursor, cursor->entry - 1);
-    if (cursor->number == 0)
-        return 1;
-    result = load_leaf(cursor, cursor->number - 1);
+    result = load_next(cursor, cursor->number - 1, (size_t)0 - 1);
     return result == 0 ? go(cursor, cursor->entries - 1) : result;
 }
 

@@ -33,9 +33,16 @@ struct cdb_dict {
     size_t data_len, index_len;
 };
 
+/* Which leaves a cursor passes over when it moves on to the next or previous one: 1 to pass over, 0, or an error. */
+struct cdb_dict_filter {
+    int (*passes)(void *context, size_t leaf);
+    void *context;
+};
+
 /* A place in it. What it shows is valid until the cursor moves. */
 struct cdb_dict_cursor {
     const struct cdb_dict *dict;
+    const struct cdb_dict_filter *filter;    /* or NULL: as after each seek; may be set then */
     size_t number;                           /* of the leaf */
     const unsigned char *block, *next, *end; /* the block, behind the entry, behind all entries */
     size_t entry, entries;
@@ -56,6 +63,8 @@ int cdb_dict_seek_before(struct cdb_dict_cursor *cursor, const struct cdb_dict *
 int cdb_dict_find(struct cdb_dict_cursor *cursor, const struct cdb_dict *dict, const char *key, size_t len);
 int cdb_dict_next(struct cdb_dict_cursor *cursor);
 int cdb_dict_previous(struct cdb_dict_cursor *cursor);
+/* How many leaves there are. */
+size_t cdb_dict_leaves(const struct cdb_dict *dict);
 
 /* ---- writing ---- */
 
@@ -70,7 +79,7 @@ struct cdb_dict_builder {
 struct cdb_dict_writer {
     struct cdb_sink *data;     /* borrowed; what it held before is not ours */
     struct cdb_buf separators; /* of the leaves: length (2), bytes */
-    uint64_t leaves, keys;
+    uint64_t leaves, keys;     /* leaves that are complete */
     struct cdb_dict_builder builder;
 };
 
@@ -79,6 +88,11 @@ void cdb_dict_writer_release(struct cdb_dict_writer *writer);
 /* In ascending order. CHRONDB_EDAMAGED if it is not (the source is damaged then), or too long. */
 int cdb_dict_writer_add(struct cdb_dict_writer *writer, const char *key, size_t len, const unsigned char *value,
                         size_t value_len);
+/* The leaf that the last entry went to. */
+static inline uint64_t cdb_dict_writer_leaf(const struct cdb_dict_writer *writer)
+{
+    return writer->leaves;
+}
 /* Complete `data`, and append the other section to `index`. */
 int cdb_dict_writer_finish(struct cdb_dict_writer *writer, struct cdb_buf *index);
 

@@ -49,10 +49,7 @@ static bool get_sections(const unsigned char *data, size_t len, size_t head_len,
 static bool set_rows(struct cdb_rows *rows, const struct section *section, uint64_t count, size_t size,
                      size_t block_rows)
 {
-    uint64_t blocks = count / block_rows + (count % block_rows != 0);
-
-    *rows = (struct cdb_rows){section->data, section->len, (size_t)count, size, block_rows, 0};
-    return section->len == count * size + blocks * 4;
+    return cdb_rows_view(rows, section->data, section->len, count, size, block_rows);
 }
 
 static void set_dict(struct cdb_dict *dict, const struct section *data, const struct section *index)
@@ -93,11 +90,13 @@ int cdb_segment_view(struct cdb_segment *out, const void *data, size_t len)
         return bad_header();
     if (!get_sections(p, len, head_len, count, sections) || !get_numbers(out, p))
         return bad_header();
+    set_dict(&out->key_dict, &sections[CDB_SECTION_KEYS], &sections[CDB_SECTION_KEYS_INDEX]);
     if (!set_rows(&out->commits, &sections[CDB_SECTION_COMMITS], out->to - out->from, CDB_COMMIT_ROW,
                   CDB_COMMIT_BLOCK) ||
-        !set_rows(&out->ids, &sections[CDB_SECTION_IDS], out->to - out->from, CDB_ID_ROW, CDB_ID_BLOCK))
+        !set_rows(&out->ids, &sections[CDB_SECTION_IDS], out->to - out->from, CDB_ID_ROW, CDB_ID_BLOCK) ||
+        !set_rows(&out->spans, &sections[CDB_SECTION_SPANS], cdb_dict_leaves(&out->key_dict), CDB_SPAN_ROW,
+                  CDB_SPAN_BLOCK))
         return bad_header();
-    set_dict(&out->key_dict, &sections[CDB_SECTION_KEYS], &sections[CDB_SECTION_KEYS_INDEX]);
     set_dict(&out->table_dict, &sections[CDB_SECTION_TABLES], &sections[CDB_SECTION_TABLES_INDEX]);
     out->older = sections[CDB_SECTION_VERSIONS].data;
     out->older_len = sections[CDB_SECTION_VERSIONS].len;
@@ -150,26 +149,10 @@ void cdb_segment_close(struct cdb_segment *segment)
 
 /* ---- commits ------------------------------------------------------------------------------------ */
 
-/* A row, in a block whose checksum is right. */
-static int get_row(struct cdb_rows *rows, size_t index, const unsigned char **out)
-{
-    size_t number = index / rows->block_rows, first = number * rows->block_rows;
-    size_t count = rows->count - first < rows->block_rows ? rows->count - first : rows->block_rows;
-    const unsigned char *block = rows->data + number * (4 + rows->block_rows * rows->size);
-
-    if (rows->verified != number + 1) {
-        if (cdb_index_crc(0, block + 4, count * rows->size) != cdb_le_get32(block))
-            return cdb_index_damaged("a block of commits is not what was written");
-        rows->verified = number + 1;
-    }
-    *out = block + 4 + (index - first) * rows->size;
-    return 0;
-}
-
 int cdb_segment_commit(struct cdb_segment *segment, uint64_t position, struct cdb_catalog_commit *out)
 {
     const unsigned char *row;
-    int result = get_row(&segment->commits, (size_t)(position - segment->from), &row);
+    int result = cdb_rows_get(&segment->commits, (size_t)(position - segment->from), &row);
 
     if (result != 0)
         return result;
@@ -182,7 +165,7 @@ int cdb_segment_commit(struct cdb_segment *segment, uint64_t position, struct cd
 int cdb_segment_id(struct cdb_segment *segment, size_t index, uint32_t *prefix, uint32_t *delta)
 {
     const unsigned char *row;
-    int result = get_row(&segment->ids, index, &row);
+    int result = cdb_rows_get(&segment->ids, index, &row);
 
     if (result != 0)
         return result;
@@ -268,6 +251,18 @@ int cdb_segment_at(struct cdb_segment *segment, uint64_t limit, chrondb_time tim
 }
 
 /* ---- keys and versions -------------------------------------------------------------------------- */
+
+int cdb_segment_span(struct cdb_segment *segment, size_t leaf, uint64_t *lowest, uint64_t *highest)
+{
+    const unsigned char *row;
+    int result = cdb_rows_get(&segment->spans, leaf, &row);
+
+    if (result == 0) {
+        *lowest = segment->from + cdb_le_get32(row);
+        *highest = segment->from + cdb_le_get32(row + 4);
+    }
+    return result;
+}
 
 #define KEY_EXISTED 1u
 #define KEY_DELETED 2u

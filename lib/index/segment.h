@@ -10,6 +10,7 @@
 
 #include "index/catalog.h"
 #include "index/dict.h"
+#include "index/rows.h"
 
 #define CDB_SEGMENT_MAGIC   "CDBSEGM\n"
 #define CDB_SEGMENT_VERSION 1
@@ -25,20 +26,16 @@ enum cdb_segment_section {
     CDB_SECTION_IDS = 5,
     CDB_SECTION_TABLES = 6,
     CDB_SECTION_TABLES_INDEX = 7,
-    CDB_SECTION_COUNT = 7
-};
-
-/* Rows of a fixed size, in blocks with a checksum each. */
-struct cdb_rows {
-    const unsigned char *data;
-    size_t len, count, size, block_rows;
-    size_t verified; /* number + 1 of the block that was looked at last */
+    CDB_SECTION_SPANS = 8,
+    CDB_SECTION_COUNT = 8
 };
 
 #define CDB_COMMIT_ROW    32 /* id, time; the flag: a merge */
 #define CDB_COMMIT_BLOCK  64
 #define CDB_ID_ROW        8 /* the id's first 4 bytes as a number, position - from; in this order */
 #define CDB_ID_BLOCK      256
+#define CDB_SPAN_ROW      8 /* of a leaf of keys: the lowest and the highest position of a version there, - from */
+#define CDB_SPAN_BLOCK    256
 #define CDB_VERSION_BLOCK 4096
 
 struct cdb_segment {
@@ -49,7 +46,7 @@ struct cdb_segment {
     uint64_t keys, versions;
     uint64_t documents, tables; /* after the last commit, in all */
     chrondb_time first_time, last_time;
-    struct cdb_rows commits, ids;
+    struct cdb_rows commits, ids, spans;
     struct cdb_dict key_dict, table_dict;
     const unsigned char *older;
     size_t older_len;
@@ -69,6 +66,9 @@ int cdb_segment_find(struct cdb_segment *segment, const struct cdb_oid *commit, 
 int cdb_segment_at(struct cdb_segment *segment, uint64_t limit, chrondb_time time, uint64_t *position);
 /* Row number `index` of the ids, in order. */
 int cdb_segment_id(struct cdb_segment *segment, size_t index, uint32_t *prefix, uint32_t *delta);
+
+/* The lowest and the highest position of a version of the keys in a leaf of key_dict. */
+int cdb_segment_span(struct cdb_segment *segment, size_t leaf, uint64_t *lowest, uint64_t *highest);
 
 /* What the value of a key says. */
 struct cdb_segment_key {

@@ -22,6 +22,8 @@ struct cdb_segment_writer {
     int dir; /* borrowed */
     char temporary[CDB_FILE_NAME_SIZE];
     struct cdb_sink file, older;
+    struct cdb_buf spans;        /* rows, of the leaves that are complete */
+    uint32_t lowest, highest;    /* of the one that is not */
     struct cdb_dict_writer dict; /* of the keys, later of the tables */
     enum stage stage;
     uint64_t from, commits, ids, keys, versions;
@@ -47,6 +49,7 @@ static void writer_release(struct cdb_segment_writer *writer)
 {
     cdb_sink_release(&writer->file);
     cdb_sink_release(&writer->older);
+    cdb_buf_release(&writer->spans);
     cdb_dict_writer_release(&writer->dict);
     if (writer->temporary[0] != '\0')
         unlinkat(writer->dir, writer->temporary, 0);
@@ -84,6 +87,7 @@ int cdb_segment_writer_new(struct cdb_segment_writer **out, int dir, uint64_t fr
     cdb_sink_add(&writer->file, room, sizeof(room));
     writer->sections[CDB_SECTION_KEYS].offset = HEAD_SIZE;
     writer->used = 4;
+    writer->lowest = UINT32_MAX;
     *out = writer;
     return 0;
 }
@@ -130,10 +134,35 @@ static int out_of_order(void)
     return cdb_index_damaged("the versions of a key are not in order");
 }
 
+static void end_span(struct cdb_segment_writer *writer)
+{
+    unsigned char row[CDB_SPAN_ROW];
+
+    cdb_le_put32(row, writer->lowest);
+    cdb_le_put32(row + 4, writer->highest);
+    cdb_buf_add(&writer->spans, row, sizeof(row));
+    writer->lowest = UINT32_MAX;
+    writer->highest = 0;
+}
+
+/* The key that was just added. */
+static void add_span(struct cdb_segment_writer *writer, uint64_t leaf)
+{
+    uint32_t lowest = (uint32_t)(writer->oldest - writer->from);
+    uint32_t highest = (uint32_t)(writer->newest.position - writer->from);
+
+    if (cdb_dict_writer_leaf(&writer->dict) != leaf)
+        end_span(writer);
+    writer->lowest = lowest < writer->lowest ? lowest : writer->lowest;
+    writer->highest = highest > writer->highest ? highest : writer->highest;
+}
+
 static int end_key(struct cdb_segment_writer *writer)
 {
     unsigned char value[4 * CDB_VARINT_MAX + CDB_OID_SIZE], *p = value;
     bool deleted = cdb_oid_is_zero(&writer->newest.blob), older = writer->key_versions > 1;
+    uint64_t leaf = cdb_dict_writer_leaf(&writer->dict);
+    int result;
 
     if (!writer->key_open)
         return 0;
@@ -153,7 +182,10 @@ static int end_key(struct cdb_segment_writer *writer)
     }
     writer->keys++;
     writer->versions += writer->key_versions;
-    return cdb_dict_writer_add(&writer->dict, writer->key, writer->key_len, value, (size_t)(p - value));
+    result = cdb_dict_writer_add(&writer->dict, writer->key, writer->key_len, value, (size_t)(p - value));
+    if (result == 0)
+        add_span(writer, leaf);
+    return result;
 }
 
 int cdb_segment_writer_key(struct cdb_segment_writer *writer, const char *key, size_t len, bool existed)
@@ -231,6 +263,20 @@ static int end_dict(struct cdb_segment_writer *writer, enum cdb_segment_section 
     return result;
 }
 
+static void write_spans(struct cdb_segment_writer *writer)
+{
+    if (writer->keys > 0)
+        end_span(writer);
+    begin_section(writer, CDB_SECTION_SPANS);
+    for (size_t at = 0; at < writer->spans.len; at += CDB_SPAN_ROW)
+        memcpy(new_row(writer, CDB_SPAN_ROW, CDB_SPAN_BLOCK), writer->spans.ptr + at, CDB_SPAN_ROW);
+    end_block(writer, &writer->file, false);
+    end_section(writer, CDB_SECTION_SPANS);
+    if (writer->spans.failed && writer->file.result == 0)
+        writer->file.result = cdb_error_memory();
+    cdb_buf_release(&writer->spans);
+}
+
 static int end_keys(struct cdb_segment_writer *writer)
 {
     int result = end_key(writer);
@@ -241,6 +287,7 @@ static int end_keys(struct cdb_segment_writer *writer)
     begin_section(writer, CDB_SECTION_VERSIONS);
     cdb_sink_add_sink(&writer->file, &writer->older);
     end_section(writer, CDB_SECTION_VERSIONS);
+    write_spans(writer);
     begin_section(writer, CDB_SECTION_COMMITS);
     return result;
 }

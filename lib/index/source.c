@@ -56,8 +56,21 @@ static int show_backward(struct cdb_source_cursor *cursor, size_t last)
     return last == 0 ? 1 : show_memory(cursor, cdb_memory_group_start(cursor->source->memory, last - 1), last);
 }
 
+/* Is all of a leaf newer than what counts? */
+static int is_newer(void *context, size_t leaf)
+{
+    const struct cdb_source *source = context;
+    uint64_t lowest, highest;
+    int result = cdb_segment_span(source->segment, leaf, &lowest, &highest);
+
+    return result == 0 ? lowest >= source->limit : result;
+}
+
 static int show_segment(struct cdb_source_cursor *cursor, int result)
 {
+    cursor->filter = (struct cdb_dict_filter){is_newer, (void *)(uintptr_t)cursor->source};
+    if (cursor->source->limit < cursor->source->segment->to)
+        cursor->dict.filter = &cursor->filter;
     cursor->key = cursor->dict.key;
     cursor->key_len = cursor->dict.key_len;
     return result;

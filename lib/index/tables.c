@@ -133,12 +133,30 @@ void cdb_overlay_release(struct cdb_overlay *overlay)
     *overlay = (struct cdb_overlay){.end = 0};
 }
 
+struct cut {
+    struct cdb_segment *segment;
+    uint64_t limit;
+};
+
+/* Is all of a leaf below the limit? */
+static int is_whole(void *context, size_t leaf)
+{
+    const struct cut *cut = context;
+    uint64_t lowest, highest;
+    int result = cdb_segment_span(cut->segment, leaf, &lowest, &highest);
+
+    return result == 0 ? highest < cut->limit : result;
+}
+
 /* A segment of which only what is below `limit` counts: take back what its other commits did to its tables. */
 static int count_back(struct counting *counting, struct cdb_segment *segment, uint64_t limit)
 {
+    struct cut cut = {segment, limit};
+    struct cdb_dict_filter filter = {is_whole, &cut};
     struct cdb_dict_cursor cursor;
     int result = cdb_dict_first(&cursor, &segment->key_dict);
 
+    cursor.filter = &filter;
     for (; result == 0; result = cdb_dict_next(&cursor)) {
         struct cdb_segment_key key;
         struct cdb_segment_walk walk;

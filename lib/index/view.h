@@ -70,7 +70,8 @@ int cdb_sources_get(struct cdb_catalog *catalog, uint64_t end, struct cdb_source
 struct cdb_source_cursor {
     const struct cdb_source *source;
     struct cdb_dict_cursor dict;
-    size_t first, last; /* memory: the entries of the key are first .. last - 1 */
+    struct cdb_dict_filter filter; /* of the leaves that are newer than what counts */
+    size_t first, last;            /* memory: the entries of the key are first .. last - 1 */
     const char *key;
     size_t key_len;
 };
