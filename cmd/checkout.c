@@ -89,15 +89,17 @@ static int make_parents(struct cli *cli, const char *path)
 {
     struct cli_text parent = {0};
     int result = 0;
-    cli_text_adds(&parent, path);
-    for (char *slash = parent.data; result == 0 && slash != NULL && (slash = strchr(slash + 1, '/')) != NULL;) {
-        *slash = '\0';
-        if (mkdir(parent.data, 0777) != 0 && errno != EEXIST)
-            result = cli_error_errno(&cli->error, parent.data, "cannot make the directory '%s'", parent.data);
-        *slash = '/';
+    for (size_t size = 1; result == 0 && path[size - 1] != '\0'; size++) {
+        if (path[size] != '/')
+            continue;
+        cli_text_clear(&parent);
+        cli_text_add(&parent, path, size);
+        const char *name = cli_text_string(&parent);
+        if (parent.failed)
+            result = cli_error_memory(&cli->error);
+        else if (mkdir(name, 0777) != 0 && errno != EEXIST)
+            result = cli_error_errno(&cli->error, name, "cannot make the directory '%s'", name);
     }
-    if (parent.failed)
-        result = cli_error_memory(&cli->error);
     cli_text_release(&parent);
     return result;
 }

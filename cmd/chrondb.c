@@ -42,6 +42,8 @@ const struct cli_command cli_commands[] = {
     {"diff", cmd_diff, READ | PAGE, 1, ANY, "A [B] [-- KEY|PREFIX...]", "print what changed between two moments",
      "keys"},
     {"restore", cmd_restore, WRITE, 0, 1, "KEY --at WHEN\n--all --at WHEN", "bring an old state back", "keys"},
+    {"import", cmd_import, WRITE | CREATE, 0, 1, "[FILE]", "store many documents from lines of JSON", "files"},
+    {"export", cmd_export, READ, 0, 1, "[PREFIX]", "print documents, or all history, as lines to import", "keys"},
     {"checkout", cmd_checkout, READ, 1, 2, "DIR [PREFIX]", "write documents as plain files", "directories"},
     {"info", cmd_info, READ, 0, 0, "", "tell what the database is", ""},
     {"reindex", cmd_reindex, READ, 0, 0, "", "build the index anew", ""},
