@@ -26,6 +26,8 @@
 #define HEADER_MAX        32
 #define LOOSE_FILE_MAX    ((size_t)1 << 30)
 #define COMPRESSION_LEVEL 6
+#define SMALL_LEVEL       1 /* for up to SMALL_MAX bytes: measured, the result is smaller, and sooner there */
+#define SMALL_MAX         512
 #define STORED_MAX        ((size_t)4000) /* with its header and frame, one block of 4 KiB */
 #define CACHE_SLOTS       64
 #define CACHED_MAX        ((size_t)16 << 10)
@@ -118,7 +120,7 @@ int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len)
 /* ---- the loose form ------------------------------------------------------------------------------ */
 
 struct cdb_deflater {
-    struct libdeflate_compressor *stored, *compressor; /* the latter made when it is needed: it is large */
+    struct libdeflate_compressor *stored, *small, *compressor; /* the latter made when it is needed: it is large */
     struct cdb_buf raw;
 };
 
@@ -136,6 +138,7 @@ void cdb_deflater_free(struct cdb_deflater *deflater)
     if (deflater == NULL)
         return;
     libdeflate_free_compressor(deflater->stored);
+    libdeflate_free_compressor(deflater->small);
     libdeflate_free_compressor(deflater->compressor);
     cdb_buf_release(&deflater->raw);
     free(deflater);
@@ -159,6 +162,8 @@ static int deflate_with(struct libdeflate_compressor **compressor, int level, co
 
 int cdb_deflate(struct cdb_deflater *deflater, const void *data, size_t len, struct cdb_buf *out)
 {
+    if (len <= SMALL_MAX)
+        return deflate_with(&deflater->small, SMALL_LEVEL, data, len, out);
     return deflate_with(&deflater->compressor, COMPRESSION_LEVEL, data, len, out);
 }
 
