@@ -109,6 +109,15 @@ static bool shell(const struct world *world, char *output, size_t size, const ch
     return good;
 }
 
+/* Some commit that a ref leads to; false: there is none. */
+static bool random_commit(struct world *world, char hex[64])
+{
+    return shell(world, hex, 64,
+                 "git rev-list --all | awk '{ list[NR] = $0 } END { if (NR) print list[%zu %% NR + 1] }'",
+                 random_below(&world->random, 1000)) &&
+           *hex != '\0';
+}
+
 /* ---- everything that can be asked, as text ------------------------------------------------------------ */
 
 static void add_failure(struct cdb_buf *out, const char *what, int result)
@@ -201,8 +210,8 @@ static void random_when(struct world *world, const char *branch, char *out, size
         snprintf(out, size, "%s", text);
     } else if (chance < 65) {
         snprintf(out, size, "%s@{%zu}", random_key(world), random_below(&world->random, 4));
-    } else if (chance < 80 && shell(world, hex, sizeof(hex), "git rev-list --all | shuf -n1 --random-source=HEAD")) {
-        snprintf(out, size, "%s", *hex != '\0' ? hex : "now");
+    } else if (chance < 80 && random_commit(world, hex)) {
+        snprintf(out, size, "%s", hex);
     } else {
         snprintf(out, size, "%s~%zu", branch, random_below(&world->random, 6));
     }
@@ -427,14 +436,13 @@ static void commit_by_git(struct world *world, unsigned parents)
 
 static void move_branch(struct world *world)
 {
-    char output[256];
+    char output[256], hex[64];
     const char *branch = branches[random_below(&world->random, BRANCHES)], *from = random_branch(world);
 
     if (random_chance(&world->random, 15) && strcmp(branch, "main") != 0)
         shell(world, output, sizeof(output), "git update-ref -d refs/heads/%s", branch);
-    else if (random_chance(&world->random, 30))
-        shell(world, output, sizeof(output),
-              "git update-ref refs/heads/%s $(git rev-list --all | shuf -n1 --random-source=HEAD)", branch);
+    else if (random_chance(&world->random, 30) && random_commit(world, hex))
+        shell(world, output, sizeof(output), "git update-ref refs/heads/%s %s", branch, hex);
     else
         shell(world, output, sizeof(output), "git update-ref refs/heads/%s refs/heads/%s~%zu 2>/dev/null", branch, from,
               random_below(&world->random, 4));
@@ -585,7 +593,7 @@ static void test_alike(void **state)
     (void)state;
 
     world_new(&world, 31);
-    for (size_t i = rounds(700); i > 0; i--) {
+    for (size_t i = rounds(160); i > 0; i--) {
         random_step(&world, false);
         check(&world);
     }
@@ -600,7 +608,7 @@ static void test_alike_whatever_happens_to_the_files(void **state)
     (void)state;
 
     world_new(&world, 32);
-    for (size_t i = rounds(700); i > 0; i--) {
+    for (size_t i = rounds(160); i > 0; i--) {
         random_step(&world, true);
         check(&world);
         if (random_chance(&world.random, 20))
@@ -662,7 +670,7 @@ static void test_every_byte(void **state)
     for (size_t i = 0; i < listing.count; i++) {
         char *data;
         size_t len = read_file(listing.names[i], &data);
-        size_t stride = 1 + len / rounds(700);
+        size_t stride = 1 + len / rounds(160);
         for (size_t at = random_below(&world.random, stride); at < len; at += stride) {
             char before = data[at];
             data[at] ^= (char)(1u << random_below(&world.random, 8));
