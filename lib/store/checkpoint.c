@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "store/lock.h"
-#include "store/pack.h"
 #include "store/refs.h"
 #include "store/repack.h"
 #include "store/repo.h"
+#include "store/rewrite.h"
 #include "util/error.h"
 #include "util/fault.h"
 
@@ -17,25 +17,18 @@
 /* The journal has every object of its records: no loose file has to be read. */
 static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
 {
-    struct cdb_pack *pack = NULL;
-    struct cdb_buf content = CDB_BUF_INIT;
+    struct cdb_rewrite *rewrite = NULL;
     struct cdb_record record;
     struct cdb_record_object object;
-    int result = cdb_pack_new(&pack, repo->dir, "m");
+    int result = cdb_rewrite_new(&rewrite, repo->dir, repo->objects);
     for (uint64_t offset = 0; result == 0 && cdb_half_record(half, &offset, &record);) {
         const unsigned char *cursor = record.objects;
-        while (result == 0 && cdb_record_object(&record, &cursor, &object)) {
-            int type;
-            cdb_buf_clear(&content);
-            result = cdb_object_decode(&object.oid, object.loose, object.loose_len, CDB_TREE_MAX, &type, &content);
-            if (result == 0)
-                result = cdb_pack_add(pack, type, cdb_buf_str(&content), content.len, &object.oid);
-        }
+        while (result == 0 && cdb_record_object(&record, &cursor, &object))
+            result = cdb_rewrite_add_encoded(rewrite, &object.oid, object.loose, object.loose_len);
     }
     if (result == 0)
-        result = cdb_pack_finish(pack);
-    cdb_pack_free(pack);
-    cdb_buf_release(&content);
+        result = cdb_rewrite_run(rewrite, "m", NULL, NULL);
+    cdb_rewrite_free(rewrite);
     return result;
 }
 

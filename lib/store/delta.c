@@ -2,6 +2,7 @@
 #include "store/delta.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chrondb.h"
@@ -13,6 +14,8 @@
 #define COPY_WORTH  ((size_t)8)       /* an instruction to copy may take as many bytes */
 #define INSERT_MAX  ((size_t)127)
 #define VARINT_BITS 63
+#define WINDOW      ((size_t)8) /* bytes that must agree for a match to be seen */
+#define SLOTS_MAX   ((size_t)1 << 18)
 
 /* ---- the instructions ---------------------------------------------------------------------------- */
 
@@ -203,6 +206,84 @@ void cdb_delta_tree(struct cdb_buf *out, const void *base, size_t base_len, cons
     if (!out->failed)
         out->len = start;
     cdb_delta_edges(out, base, base_len, target, target_len);
+}
+
+/* ---- matching ------------------------------------------------------------------------------------ */
+
+/* Where in the base a window of bytes occurs: one place for each hash, the first, counted from 1. */
+struct windows {
+    const char *base;
+    size_t base_len, mask;
+    uint32_t *slots;
+};
+
+static size_t hash_window(const struct windows *windows, const char *at)
+{
+    uint64_t bytes;
+    memcpy(&bytes, at, sizeof(bytes));
+    return (size_t)((bytes * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & windows->mask;
+}
+
+static bool index_windows(struct windows *windows, const char *base, size_t base_len)
+{
+    size_t room = 64, step = base_len / SLOTS_MAX + 1;
+    while (room < base_len && room < SLOTS_MAX)
+        room *= 2;
+    *windows = (struct windows){base, base_len, room - 1, calloc(room, sizeof(uint32_t))};
+    if (windows->slots == NULL)
+        return false;
+    for (size_t at = (base_len - WINDOW) / step * step + step; at > 0; at -= step)
+        windows->slots[hash_window(windows, base + at - step)] = (uint32_t)(at - step) + 1;
+    return true;
+}
+
+/* What the base has of target[at, end), and of the bytes just before, which were to be inserted. The length of what
+ * follows `at`; 0: nothing. */
+static size_t match_at(struct writer *writer, const struct windows *windows, size_t at, size_t end)
+{
+    uint32_t found = windows->slots[hash_window(windows, writer->target + at)];
+    if (found == 0 || memcmp(windows->base + found - 1, writer->target + at, WINDOW) != 0)
+        return 0;
+    size_t from = found - 1, room = windows->base_len - from, back = 0;
+    size_t len = common_start(windows->base + from, writer->target + at, room < end - at ? room : end - at);
+    if (writer->copy == 0)
+        back = common_end(windows->base + from, writer->target + at, from < writer->insert ? from : writer->insert);
+    writer->insert -= back;
+    copy(writer, from - back, len + back);
+    return len;
+}
+
+static void tell_matches(struct writer *writer, const struct windows *windows, size_t start, size_t end)
+{
+    size_t at = start;
+    while (end - at >= WINDOW) {
+        size_t len = match_at(writer, windows, at, end);
+        if (len == 0)
+            insert(writer, 1);
+        at += len > 0 ? len : 1;
+    }
+    insert(writer, end - at);
+}
+
+void cdb_delta_match(struct cdb_buf *out, const void *base, size_t base_len, const void *target, size_t target_len)
+{
+    struct windows windows;
+    const char *from = base, *to = target;
+    size_t shorter = base_len < target_len ? base_len : target_len;
+    if (shorter < WINDOW || base_len > UINT32_MAX || !index_windows(&windows, from, base_len)) {
+        cdb_delta_edges(out, base, base_len, target, target_len);
+        return;
+    }
+    size_t start = common_start(from, to, shorter);
+    size_t end = common_end(from + base_len, to + target_len, shorter - start);
+    struct writer writer = begin(out, base_len, to, target_len);
+    if (start > 0)
+        copy(&writer, 0, start);
+    tell_matches(&writer, &windows, start, target_len - end);
+    if (end > 0)
+        copy(&writer, base_len - end, end);
+    finish(&writer);
+    free(windows.slots);
 }
 
 /* ---- applying ---------------------------------------------------------------------------------- */

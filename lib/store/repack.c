@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/repack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "store/pack.h"
+#include "store/packfile.h"
 #include "util/array.h"
 #include "util/error.h"
 #include "util/fault.h"
 
-#define FOLDER       "objects/pack"
-#define IDX_HEADER   8
-#define IDX_FANOUT   ((size_t)256 * 4)
-#define IDX_TRAILER  40
-#define PACK_TRAILER 20
-#define LARGE_BIT    0x80000000u
+#define FOLDER "objects/pack"
+#define ROLE   "m"
 
 size_t cdb_repack_plan(const uint64_t *counts, size_t packs)
 {
@@ -36,146 +31,13 @@ size_t cdb_repack_plan(const uint64_t *counts, size_t packs)
     return merge;
 }
 
-/* ---- a pack that is there -------------------------------------------------------------------------- */
+/* ---- which packs there are ----------------------------------------------------------------------- */
 
 struct old_pack {
     char name[CDB_OID_HEX + 6]; /* "pack-<40 digits>" */
     uint64_t count;
+    bool left_alone; /* damaged */
 };
-
-struct mapping {
-    const unsigned char *data;
-    size_t len;
-};
-
-static int map_file(int dir, const char *name, const char *suffix, struct mapping *out)
-{
-    char path[96];
-    struct stat st;
-    snprintf(path, sizeof(path), FOLDER "/%s%s", name, suffix);
-    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int result = cdb_error_errno(path, "cannot open '%s'", path);
-        if (fd >= 0)
-            close(fd);
-        return result;
-    }
-    out->len = st.st_size > 0 ? (size_t)st.st_size : 0;
-    void *data = out->len > 0 ? mmap(NULL, out->len, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    close(fd);
-    out->data = data != MAP_FAILED ? data : NULL;
-    return out->data != NULL ? 0 : cdb_error_errno(path, "cannot map '%s'", path);
-}
-
-static void unmap(struct mapping *mapping)
-{
-    if (mapping->data != NULL)
-        munmap((void *)(uintptr_t)mapping->data, mapping->len);
-    mapping->data = NULL;
-}
-
-static uint32_t get_be32(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* An index of version 2, its tables inside the file. */
-struct index {
-    uint32_t count;
-    const unsigned char *oids, *crcs, *offsets;
-};
-
-static bool parse_index(const struct mapping *idx, struct index *out)
-{
-    if (idx->len < IDX_HEADER + IDX_FANOUT + IDX_TRAILER || memcmp(idx->data, "\377tOc\0\0\0\2", IDX_HEADER) != 0)
-        return false;
-    out->count = get_be32(idx->data + IDX_HEADER + IDX_FANOUT - 4);
-    out->oids = idx->data + IDX_HEADER + IDX_FANOUT;
-    out->crcs = out->oids + (size_t)out->count * CDB_OID_SIZE;
-    out->offsets = out->crcs + (size_t)out->count * 4;
-    return idx->len - IDX_HEADER - IDX_FANOUT - IDX_TRAILER >= (size_t)out->count * (CDB_OID_SIZE + 8);
-}
-
-/* ---- copying ----------------------------------------------------------------------------------- */
-
-/* An object's place in its pack. */
-struct place {
-    uint64_t offset;
-    uint32_t crc;
-    struct cdb_oid oid;
-};
-
-static int by_offset(const void *left, const void *right)
-{
-    const struct place *a = left, *b = right;
-    return (a->offset > b->offset) - (a->offset < b->offset);
-}
-
-/* The objects in the order in which they lie in the pack; offsets beyond 2 GiB mean that the pack is large: not ours to
- * merge. */
-static bool read_places(const struct index *index, uint64_t pack_len, struct place *out)
-{
-    for (uint32_t i = 0; i < index->count; i++) {
-        uint32_t offset = get_be32(index->offsets + (size_t)i * 4);
-        if ((offset & LARGE_BIT) != 0 || offset < 12 || offset >= pack_len - PACK_TRAILER)
-            return false;
-        out[i] = (struct place){.offset = offset, .crc = get_be32(index->crcs + (size_t)i * 4)};
-        memcpy(out[i].oid.id, index->oids + (size_t)i * CDB_OID_SIZE, CDB_OID_SIZE);
-    }
-    if (index->count > 1)
-        qsort(out, index->count, sizeof(*out), by_offset);
-    return true;
-}
-
-static bool is_whole(unsigned char first_byte)
-{
-    int type = first_byte >> 4 & 7;
-    return type >= CDB_COMMIT && type <= CDB_TAG;
-}
-
-/* Check that every entry is a whole object and undamaged; with a target, copy them. 1: the pack is not one to merge. */
-static int copy_entries(const struct place *places, uint32_t count, const struct mapping *pack, struct cdb_pack *target)
-{
-    int result = 0;
-    for (uint32_t i = 0; result == 0 && i < count; i++) {
-        uint64_t end = i + 1 < count ? places[i + 1].offset : pack->len - PACK_TRAILER;
-        const unsigned char *entry = pack->data + places[i].offset;
-        size_t len = (size_t)(end - places[i].offset);
-        if (len == 0 || !is_whole(entry[0]))
-            return 1;
-        if (target == NULL)
-            continue;
-        if ((uint32_t)crc32_z(0, entry, len) != places[i].crc)
-            return 1; /* damaged: it is left as it is, for verify to tell */
-        result = cdb_pack_add_raw(target, entry, len, places[i].crc, &places[i].oid);
-    }
-    return result;
-}
-
-/* With a target, copy the pack's objects into it; without, only look. 0; 1: the pack is not one to merge. */
-static int copy_pack(int dir, const char *name, struct cdb_pack *target, uint64_t *count)
-{
-    struct mapping idx = {NULL, 0}, pack = {NULL, 0};
-    struct index index;
-    struct place *places = NULL;
-    int result = map_file(dir, name, ".idx", &idx);
-    if (result == 0)
-        result = map_file(dir, name, ".pack", &pack);
-    if (result == 0 && (!parse_index(&idx, &index) || pack.len < 12 + PACK_TRAILER))
-        result = 1;
-    if (result == 0 && (places = malloc(((size_t)index.count + 1) * sizeof(*places))) == NULL)
-        result = cdb_error_memory();
-    if (result == 0)
-        result = read_places(&index, pack.len, places) ? copy_entries(places, index.count, &pack, target) : 1;
-    if (result == 0)
-        *count = index.count;
-    free(places);
-    unmap(&idx);
-    unmap(&pack);
-    return result;
-}
-
-/* ---- all packs --------------------------------------------------------------------------------- */
 
 struct old_packs {
     struct old_pack *list;
@@ -184,41 +46,197 @@ struct old_packs {
 
 static bool is_kept(int dir, const char *name)
 {
+    static const char *const suffixes[] = {"keep", "promisor"};
     char path[96];
-    snprintf(path, sizeof(path), FOLDER "/%s.keep", name);
-    return cdb_fs_exists(dir, path);
+    bool kept = false;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), FOLDER "/%s.%s", name, suffixes[i]);
+        kept = kept || cdb_fs_exists(dir, path);
+    }
+    return kept;
 }
 
-static int list_packs(int dir, struct old_packs *out)
+/* "pack-<40 digits>.idx": only what git, or we, have named. */
+static bool is_index(const char *name)
 {
-    DIR *listing = cdb_fs_opendir(dir, FOLDER);
-    int result = 0;
-    if (listing == NULL)
-        return cdb_error_errno(FOLDER, "cannot list '%s'", FOLDER);
-    for (struct dirent *entry; result >= 0 && (entry = readdir(listing)) != NULL;) {
-        struct old_pack pack = {.count = 0};
-        size_t len = strlen(entry->d_name);
-        if (len != CDB_OID_HEX + 9 || strncmp(entry->d_name, "pack-", 5) != 0 ||
-            strcmp(entry->d_name + len - 4, ".idx") != 0)
-            continue;
-        memcpy(pack.name, entry->d_name, CDB_OID_HEX + 5);
-        if (is_kept(dir, pack.name))
-            continue;
-        result = copy_pack(dir, pack.name, NULL, &pack.count);
-        if (result != 0)
-            continue; /* not one to merge; or gone meanwhile */
-        result = cdb_array_grow(&out->list, &out->room, out->count, sizeof(*out->list));
-        if (result == 0)
-            out->list[out->count++] = pack;
-    }
-    closedir(listing);
-    return result == CHRONDB_ESYSTEM ? result : 0;
+    struct cdb_oid oid;
+    char hex[CDB_OID_HEX + 1];
+    if (strlen(name) != CDB_OID_HEX + 9 || strncmp(name, "pack-", 5) != 0 ||
+        strcmp(name + CDB_OID_HEX + 5, ".idx") != 0)
+        return false;
+    memcpy(hex, name + 5, CDB_OID_HEX);
+    hex[CDB_OID_HEX] = '\0';
+    return cdb_oid_parse(hex, &oid);
+}
+
+static int note_pack(struct cdb_repo *repo, int folder, const char *entry, struct old_packs *out)
+{
+    struct old_pack pack = {.count = 0};
+    struct cdb_packfile *file = NULL;
+    memcpy(pack.name, entry, CDB_OID_HEX + 5);
+    int result = is_kept(repo->dir, pack.name) ? 1 : cdb_packfile_open(&file, folder, pack.name);
+    if (result != 0)
+        return result == CHRONDB_ESYSTEM ? result : 0; /* kept, gone meanwhile, or damaged */
+    pack.count = cdb_packfile_count(file);
+    cdb_packfile_release(file);
+    result = cdb_array_grow(&out->list, &out->room, out->count, sizeof(*out->list));
+    if (result == 0)
+        out->list[out->count++] = pack;
+    return result;
 }
 
 static int by_count(const void *left, const void *right)
 {
     const struct old_pack *a = left, *b = right;
     return (a->count > b->count) - (a->count < b->count);
+}
+
+static int list_packs(struct cdb_repo *repo, struct old_packs *out)
+{
+    DIR *listing = cdb_fs_opendir(repo->dir, FOLDER);
+    int result = 0;
+    if (listing == NULL)
+        return cdb_error_errno(FOLDER, "cannot list '%s'", FOLDER);
+    for (struct dirent *entry; result == 0 && (entry = readdir(listing)) != NULL;)
+        if (is_index(entry->d_name))
+            result = note_pack(repo, dirfd(listing), entry->d_name, out);
+    closedir(listing);
+    if (out->count > 1)
+        qsort(out->list, out->count, sizeof(*out->list), by_count);
+    return result;
+}
+
+/* ---- loose objects --------------------------------------------------------------------------------- */
+
+struct loose {
+    struct cdb_oid *list;
+    size_t count, room;
+    uint64_t bytes;
+};
+
+static int note_loose(struct loose *loose, int folder, const char *first, const char *name)
+{
+    char hex[CDB_OID_HEX + 1];
+    struct cdb_oid oid;
+    struct stat st;
+    if (strlen(name) != CDB_OID_HEX - 2 || snprintf(hex, sizeof(hex), "%s%.38s", first, name) != CDB_OID_HEX ||
+        !cdb_oid_parse(hex, &oid) || fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        return 0;
+    int result = cdb_array_grow(&loose->list, &loose->room, loose->count, sizeof(*loose->list));
+    if (result == 0)
+        loose->list[loose->count++] = oid;
+    loose->bytes += (uint64_t)st.st_size;
+    return result;
+}
+
+static int list_loose(struct cdb_repo *repo, struct loose *out)
+{
+    int result = 0;
+    for (unsigned first = 0; first < 256 && result == 0; first++) {
+        char path[16];
+        snprintf(path, sizeof(path), "objects/%02x", first);
+        DIR *listing = cdb_fs_opendir(repo->dir, path);
+        for (struct dirent *entry; listing != NULL && result == 0 && (entry = readdir(listing)) != NULL;)
+            result = note_loose(out, dirfd(listing), path + 8, entry->d_name);
+        if (listing != NULL)
+            closedir(listing);
+        else if (errno != ENOENT)
+            result = cdb_error_errno(path, "cannot list '%s'", path);
+    }
+    return result;
+}
+
+/* ---- rewriting ------------------------------------------------------------------------------------- */
+
+/* The index first, as git does it: without it the pack is not looked at. */
+static void remove_pack(int dir, const char *name)
+{
+    static const char *const suffixes[] = {"idx", "rev", "bitmap", "mtimes", "pack"};
+    char path[96];
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        snprintf(path, sizeof(path), FOLDER "/%s.%s", name, suffixes[i]);
+        unlinkat(dir, path, 0);
+        CDB_FAULT("repack-unlinked");
+    }
+}
+
+/* An index over several packs names those that go: git makes it anew when it is asked to. */
+static void remove_old(struct cdb_repo *repo, const struct old_packs *packs, size_t count, const char *name)
+{
+    unlinkat(repo->dir, FOLDER "/multi-pack-index", 0);
+    for (size_t i = 0; i < count; i++)
+        if (!packs->list[i].left_alone && strcmp(packs->list[i].name, name) != 0)
+            remove_pack(repo->dir, packs->list[i].name);
+}
+
+static void remove_loose(struct cdb_repo *repo, const struct cdb_rewrite *rewrite, const struct loose *loose)
+{
+    char path[CDB_LOOSE_PATH];
+    for (size_t i = 0; i < loose->count; i++) {
+        if (!cdb_rewrite_wrote(rewrite, &loose->list[i]))
+            continue;
+        cdb_loose_path(&loose->list[i], path);
+        unlinkat(repo->dir, path, 0);
+        CDB_FAULT("repack-loose-unlinked");
+    }
+}
+
+/* What is added in `rewrite`; packs that cannot be are left alone. */
+static int add_sources(struct cdb_rewrite *rewrite, struct old_packs *packs, size_t count, const struct loose *loose)
+{
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        if (packs->list[i].left_alone)
+            continue;
+        result = cdb_rewrite_add_pack(rewrite, packs->list[i].name);
+        if (result == 1 || result == CHRONDB_EDAMAGED) {
+            packs->list[i].left_alone = true;
+            result = 0;
+        }
+    }
+    for (size_t i = 0; i < loose->count && result == 0; i++)
+        result = cdb_rewrite_add_loose(rewrite, &loose->list[i]);
+    return result;
+}
+
+static bool leave_alone(struct old_packs *packs, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < packs->count; i++) {
+        if (strcmp(packs->list[i].name, name) == 0 && !packs->list[i].left_alone)
+            return packs->list[i].left_alone = true;
+    }
+    return false;
+}
+
+/* Once: 0; 1: a pack turned out damaged, it is left alone from now on; or an error. */
+static int rewrite_once(struct cdb_repo *repo, struct old_packs *packs, size_t count, const struct loose *loose,
+                        cdb_rewrite_progress progress, void *context)
+{
+    struct cdb_rewrite *rewrite = NULL;
+    int result = cdb_rewrite_new(&rewrite, repo->dir, repo->objects);
+    if (result == 0)
+        result = add_sources(rewrite, packs, count, loose);
+    if (result == 0)
+        result = cdb_rewrite_run(rewrite, ROLE, progress, context);
+    CDB_FAULT("repack-published");
+    if (result == 0 && cdb_rewrite_name(rewrite)[0] != '\0') {
+        remove_old(repo, packs, count, cdb_rewrite_name(rewrite));
+        remove_loose(repo, rewrite, loose);
+    }
+    if (result == CHRONDB_EDAMAGED && leave_alone(packs, cdb_rewrite_culprit(rewrite)))
+        result = 1;
+    cdb_rewrite_free(rewrite);
+    return result;
+}
+
+static int rewrite_all(struct cdb_repo *repo, struct old_packs *packs, size_t count, const struct loose *loose,
+                       cdb_rewrite_progress progress, void *context)
+{
+    int result;
+    do
+        result = rewrite_once(repo, packs, count, loose, progress, context);
+    while (result == 1);
+    return result;
 }
 
 static size_t plan(const struct old_packs *packs)
@@ -233,46 +251,56 @@ static size_t plan(const struct old_packs *packs)
     return merge;
 }
 
-/* The index first, as git does it: without it the pack is not looked at. */
-static void remove_pack(int dir, const char *name)
-{
-    static const char *const suffixes[] = {".idx", ".rev", ".bitmap", ".pack"};
-    char path[96];
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        snprintf(path, sizeof(path), FOLDER "/%s%s", name, suffixes[i]);
-        unlinkat(dir, path, 0);
-        CDB_FAULT("repack-unlinked");
-    }
-}
-
-static int merge_packs(struct cdb_repo *repo, const struct old_packs *packs, size_t count)
-{
-    struct cdb_pack *pack = NULL;
-    int result = cdb_pack_new(&pack, repo->dir, "m");
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        uint64_t objects;
-        result = copy_pack(repo->dir, packs->list[i].name, pack, &objects);
-    }
-    CDB_FAULT("repack-copied");
-    if (result == 0)
-        result = cdb_pack_finish(pack);
-    CDB_FAULT("repack-published");
-    for (size_t i = 0; result == 0 && i < count; i++)
-        if (strcmp(packs->list[i].name, cdb_pack_name(pack)) != 0)
-            remove_pack(repo->dir, packs->list[i].name);
-    cdb_pack_free(pack);
-    return result == 1 ? 0 : result; /* one turned out damaged: all stay */
-}
-
 int cdb_repack(struct cdb_repo *repo)
 {
+    static const struct loose none;
     struct old_packs packs = {NULL, 0, 0};
-    int result = list_packs(repo->dir, &packs);
-    if (packs.count > 1)
-        qsort(packs.list, packs.count, sizeof(*packs.list), by_count);
-    size_t count = result == 0 && packs.list != NULL ? plan(&packs) : 0;
+    int result = list_packs(repo, &packs);
+    size_t count = result == 0 ? plan(&packs) : 0;
     if (count > 1)
-        result = merge_packs(repo, &packs, count);
+        result = rewrite_all(repo, &packs, count, &none, NULL, NULL);
     free(packs.list);
+    return result;
+}
+
+int cdb_repack_all(struct cdb_repo *repo, cdb_rewrite_progress progress, void *context)
+{
+    struct old_packs packs = {NULL, 0, 0};
+    struct loose loose = {NULL, 0, 0, 0};
+    int result = list_packs(repo, &packs);
+    if (result == 0)
+        result = list_loose(repo, &loose);
+    if (result == 0)
+        result = rewrite_all(repo, &packs, packs.count, &loose, progress, context);
+    free(packs.list);
+    free(loose.list);
+    return result;
+}
+
+int cdb_repack_measure(struct cdb_repo *repo, struct cdb_repack_sizes *out)
+{
+    struct loose loose = {NULL, 0, 0, 0};
+    DIR *listing = cdb_fs_opendir(repo->dir, FOLDER);
+    if (listing == NULL)
+        return cdb_error_errno(FOLDER, "cannot list '%s'", FOLDER);
+    *out = (struct cdb_repack_sizes){0, 0, 0, 0};
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        struct cdb_packfile *file = NULL;
+        struct stat st;
+        if (strncmp(entry->d_name, "pack-", 5) == 0 && fstatat(dirfd(listing), entry->d_name, &st, 0) == 0)
+            out->bytes += (uint64_t)st.st_size;
+        if (!is_index(entry->d_name))
+            continue;
+        out->packs++;
+        entry->d_name[CDB_OID_HEX + 5] = '\0';
+        if (cdb_packfile_open(&file, dirfd(listing), entry->d_name) == 0)
+            out->packed += cdb_packfile_count(file);
+        cdb_packfile_release(file);
+    }
+    closedir(listing);
+    int result = list_loose(repo, &loose);
+    out->loose = loose.count;
+    out->bytes += loose.bytes;
+    free(loose.list);
     return result;
 }

@@ -1,5 +1,6 @@
 /* Keeping packs few: small ones are merged so that their sizes grow geometrically (as `git repack --geometric` does
- * it). Only whole objects are copied, byte for byte; packs that hold deltas (pushed ones) are left alone. */
+ * it); gc makes one of all. Packs that somebody marked with a .keep or .promisor file are left alone, and so are
+ * damaged ones. */
 #ifndef CDB_STORE_REPACK_H
 #define CDB_STORE_REPACK_H
 
@@ -7,6 +8,7 @@
 #include <stdint.h>
 
 #include "store/repo.h"
+#include "store/rewrite.h"
 
 #define CDB_PACKS_FEW 4 /* so many are never merged */
 
@@ -18,5 +20,16 @@ size_t cdb_repack_plan(const uint64_t *counts, size_t packs);
 /* Merge what the plan says. The caller holds the maintenance lock. Readers in flight keep the files that they have
  * open; those that come too late for a file look again. */
 int cdb_repack(struct cdb_repo *repo);
+
+/* Every pack and every loose object into one pack. Old files are removed when it is durable. The caller holds the
+ * maintenance lock. */
+int cdb_repack_all(struct cdb_repo *repo, cdb_rewrite_progress progress, void *context);
+
+struct cdb_repack_sizes {
+    uint64_t packs, packed, loose; /* packs; objects in them (twice, if several have one); loose ones */
+    uint64_t bytes;                /* of packs, their indexes, and loose files */
+};
+
+int cdb_repack_measure(struct cdb_repo *repo, struct cdb_repack_sizes *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The first two bytes tell how the rest is cut in two. Any two texts: the deltas of both makers make the second of the
+ * The first two bytes tell how the rest is cut in two. Any two texts: the deltas of all makers make the second of the
  * first again. Any bytes as a delta: what is applied has the size that it says, anything else leaves nothing behind. */
 #include <stdint.h>
 #include <stdio.h>
@@ -77,6 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_made(&delta, &base, &target);
     cdb_buf_clear(&delta);
     cdb_delta_tree(&delta, base.ptr, base.len, target.ptr, target.len);
+    check_made(&delta, &base, &target);
+    cdb_buf_clear(&delta);
+    cdb_delta_match(&delta, base.ptr, base.len, target.ptr, target.len);
     check_made(&delta, &base, &target);
     check_any(&base, &target);
     cdb_buf_release(&delta);

@@ -63,6 +63,7 @@ static size_t check_text(const char *base, const char *target)
     cdb_buf_adds(&a, base);
     cdb_buf_adds(&b, target);
     size_t size = check(cdb_delta_edges, &a, &b);
+    check(cdb_delta_match, &a, &b);
     assert_int_equal(check(cdb_delta_tree, &a, &b), size); /* no trees: the same */
     cdb_buf_release(&a);
     cdb_buf_release(&b);
@@ -105,6 +106,8 @@ static void test_sizes(void **state)
         cdb_buf_add(&b, a.ptr, a.len);
         check(cdb_delta_edges, &a, &b);
         check(cdb_delta_edges, &b, &a);
+        check(cdb_delta_match, &a, &b);
+        check(cdb_delta_match, &b, &a);
         cdb_buf_release(&a);
         cdb_buf_release(&b);
     }
@@ -113,7 +116,33 @@ static void test_sizes(void **state)
     memset(large.ptr, 'x', 0x1000010);
     large.len = 0x1000010;
     check(cdb_delta_edges, &large, &large);
+    check(cdb_delta_match, &large, &large);
     cdb_buf_release(&large);
+}
+
+static void test_match(void **state)
+{
+    struct random random = random_seed(5);
+    struct cdb_buf a = CDB_BUF_INIT, b = CDB_BUF_INIT;
+    (void)state;
+    cdb_buf_adds(&a, "{\"age\":30,\"city\":\"Lisbon\",\"text\":\"some words that stay as they are\",\"count\":17}");
+    cdb_buf_adds(&b, "{\"age\":31,\"city\":\"Lisbon\",\"text\":\"some words that stay as they are\",\"count\":18}");
+    assert_in_range(check(cdb_delta_match, &a, &b), 8, 24);
+    assert_in_range(check(cdb_delta_edges, &a, &b), 40, 100);
+    for (int round = 0; round < 500; round++) { /* pieces of the one in the other, in any order */
+        cdb_buf_clear(&a);
+        cdb_buf_clear(&b);
+        fill(&a, &random, random_below(&random, 300));
+        while (random_below(&random, 8) > 0) {
+            size_t from = random_below(&random, a.len + 1), len = random_below(&random, a.len - from + 1);
+            cdb_buf_add(&b, cdb_buf_str(&a) + from, len);
+            fill(&b, &random, random_below(&random, 20));
+        }
+        check(cdb_delta_match, &a, &b);
+        check(cdb_delta_match, &b, &a);
+    }
+    cdb_buf_release(&a);
+    cdb_buf_release(&b);
 }
 
 static void add_entry(struct cdb_buf *out, unsigned number, unsigned id, bool directory)
@@ -212,8 +241,8 @@ static void test_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edges),    cmocka_unit_test(test_sizes),   cmocka_unit_test(test_tree),
-        cmocka_unit_test(test_any_tree), cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_edges),    cmocka_unit_test(test_sizes), cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_any_tree), cmocka_unit_test(test_match), cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

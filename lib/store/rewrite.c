@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/rewrite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/delta.h"
+#include "store/members.h"
+#include "store/pack.h"
+#include "store/packfile.h"
+#include "store/pairs.h"
+#include "util/array.h"
+#include "util/error.h"
+#include "util/fault.h"
+
+#define CHAIN_LIMIT    (2 * CDB_CHAIN_MAX)
+#define SOURCE_LOOSE   UINT16_MAX
+#define SOURCE_ENCODED (UINT16_MAX - 1)
+#define SOURCES_MAX    (UINT16_MAX - 2)
+#define DELTA_FRAME    16                /* what an entry of a delta has besides the delta, about */
+#define DELTA_BASE_MAX ((size_t)8 << 20) /* larger documents are not told as deltas: both have to be in memory */
+
+struct cdb_rewrite {
+    int pack_dir, dir;
+    struct cdb_objects *objects;
+    struct cdb_packfile **packs;
+    size_t pack_count, pack_room;
+    struct cdb_members items;
+    struct cdb_pack *pack;
+    struct cdb_buf content, base, delta;
+    const char *culprit;
+    char name[CDB_OID_HEX + 6];
+    cdb_rewrite_progress progress;
+    void *progress_context;
+};
+
+int cdb_rewrite_new(struct cdb_rewrite **out, int dir, struct cdb_objects *objects)
+{
+    struct cdb_rewrite *rewrite = calloc(1, sizeof(*rewrite));
+    if (rewrite == NULL)
+        return cdb_error_memory();
+    rewrite->dir = dir;
+    rewrite->objects = objects;
+    rewrite->pack_dir = openat(dir, "objects/pack", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (rewrite->pack_dir < 0) {
+        int result = cdb_error_errno("objects/pack", "cannot open '%s'", "objects/pack");
+        free(rewrite);
+        return result;
+    }
+    *out = rewrite;
+    return 0;
+}
+
+void cdb_rewrite_free(struct cdb_rewrite *rewrite)
+{
+    if (rewrite == NULL)
+        return;
+    close(rewrite->pack_dir);
+    for (size_t i = 0; i < rewrite->pack_count; i++)
+        cdb_packfile_release(rewrite->packs[i]);
+    free(rewrite->packs);
+    cdb_members_release(&rewrite->items);
+    cdb_pack_free(rewrite->pack);
+    cdb_buf_release(&rewrite->content);
+    cdb_buf_release(&rewrite->base);
+    cdb_buf_release(&rewrite->delta);
+    free(rewrite);
+}
+
+size_t cdb_rewrite_count(const struct cdb_rewrite *rewrite)
+{
+    return rewrite->items.count;
+}
+
+const char *cdb_rewrite_name(const struct cdb_rewrite *rewrite)
+{
+    return rewrite->name;
+}
+
+const char *cdb_rewrite_culprit(const struct cdb_rewrite *rewrite)
+{
+    return rewrite->culprit;
+}
+
+bool cdb_rewrite_wrote(const struct cdb_rewrite *rewrite, const struct cdb_oid *oid)
+{
+    uint32_t item = cdb_members_find(&rewrite->items, oid);
+    return rewrite->name[0] != '\0' && item != CDB_NO_MEMBER &&
+           (rewrite->items.list[item].flags & CDB_MEMBER_WRITTEN) != 0;
+}
+
+/* ---- what there is to write ---------------------------------------------------------------------- */
+
+/* Where an object lies in its pack. */
+struct place {
+    uint64_t offset;
+    uint32_t position; /* in the index */
+};
+
+static int by_offset(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static int malformed(const struct cdb_packfile *file)
+{
+    return cdb_error(CHRONDB_EDAMAGED, "damaged", "the entries of '%s' are not those of its index",
+                     cdb_packfile_name(file));
+}
+
+/* The objects in the order in which they lie in the pack: no two at the same place. */
+static int read_places(const struct cdb_packfile *file, struct place *places)
+{
+    uint32_t count = cdb_packfile_count(file);
+    for (uint32_t i = 0; i < count; i++) {
+        places[i] = (struct place){cdb_packfile_offset(file, i), i};
+        if (places[i].offset == 0)
+            return malformed(file);
+    }
+    if (count > 1)
+        qsort(places, count, sizeof(*places), by_offset);
+    for (uint32_t i = 1; i < count; i++)
+        if (places[i].offset == places[i - 1].offset)
+            return malformed(file);
+    return 0;
+}
+
+/* On what a delta stands, as a position in the index. */
+static int find_base(const struct cdb_packfile *file, const struct place *places, const struct cdb_packed *entry,
+                     struct cdb_member *item)
+{
+    uint32_t position;
+    if (entry->type == CDB_REF_DELTA) {
+        if (cdb_packfile_find(file, &entry->base_oid, &position))
+            item->base = position;
+        else
+            item->flags = CDB_MEMBER_EXPAND; /* nobody writes such packs */
+        return 0;
+    }
+    struct place wanted = {entry->base, 0};
+    const struct place *base = bsearch(&wanted, places, cdb_packfile_count(file), sizeof(*places), by_offset);
+    if (base == NULL)
+        return malformed(file);
+    item->base = base->position;
+    return 0;
+}
+
+static int add_entry(struct cdb_rewrite *rewrite, const struct cdb_packfile *file, const struct place *places,
+                     uint32_t index)
+{
+    uint32_t count = cdb_packfile_count(file), position = places[index].position;
+    uint64_t end = index + 1 < count ? places[index + 1].offset : cdb_packfile_bytes(file) - 20;
+    struct cdb_packed entry;
+    struct cdb_member item = {.where = places[index].offset,
+                              .len = end - places[index].offset,
+                              .base = CDB_NO_MEMBER,
+                              .entry = CDB_NO_ENTRY,
+                              .rank = CDB_NO_RANK,
+                              .source = (uint16_t)rewrite->pack_count};
+    if (!cdb_packfile_entry(file, item.where, &entry))
+        return malformed(file);
+    uint64_t head = cdb_packfile_bytes(file) - 20 - entry.avail - item.where;
+    if (head >= item.len)
+        return malformed(file);
+    cdb_packfile_oid(file, position, &item.oid);
+    item.type = (uint8_t)(entry.type < CDB_OFS_DELTA ? entry.type : CDB_ANY);
+    int result = 0;
+    if (entry.type >= CDB_OFS_DELTA) {
+        item.flags = CDB_MEMBER_DELTA;
+        result = find_base(file, places, &entry, &item);
+    }
+    if (!cdb_packfile_crc(file, position, &item.crc))
+        item.flags |= CDB_MEMBER_EXPAND;
+    return result == 0 ? cdb_members_add(&rewrite->items, &item) : result;
+}
+
+static int add_entries(struct cdb_rewrite *rewrite, struct cdb_packfile *file)
+{
+    uint32_t count = cdb_packfile_count(file);
+    size_t before = rewrite->items.count;
+    struct place *places = malloc(((size_t)count + 1) * sizeof(*places));
+    int result = places == NULL ? cdb_error_memory() : read_places(file, places);
+    for (uint32_t i = 0; i < count && result == 0; i++)
+        result = add_entry(rewrite, file, places, i);
+    if (result != 0)
+        rewrite->items.count = before;
+    free(places);
+    return result;
+}
+
+int cdb_rewrite_add_pack(struct cdb_rewrite *rewrite, const char *name)
+{
+    struct cdb_packfile *file = NULL;
+    if (rewrite->pack_count >= SOURCES_MAX)
+        return 1;
+    int result = cdb_array_grow(&rewrite->packs, &rewrite->pack_room, rewrite->pack_count, sizeof(*rewrite->packs));
+    if (result == 0)
+        result = cdb_packfile_open(&file, rewrite->pack_dir, name);
+    if (result == 0)
+        result = cdb_packfile_open_pack(file, rewrite->pack_dir);
+    if (result == 0)
+        result = add_entries(rewrite, file);
+    if (result == 0)
+        rewrite->packs[rewrite->pack_count++] = file;
+    else
+        cdb_packfile_release(file);
+    return result;
+}
+
+static int add_other(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, uint16_t source, uint64_t where,
+                     size_t len)
+{
+    struct cdb_member item = {.oid = *oid,
+                              .where = where,
+                              .len = len,
+                              .base = CDB_NO_MEMBER,
+                              .entry = CDB_NO_ENTRY,
+                              .rank = CDB_NO_RANK,
+                              .source = source,
+                              .flags = CDB_MEMBER_EXPAND};
+    return cdb_members_add(&rewrite->items, &item);
+}
+
+int cdb_rewrite_add_loose(struct cdb_rewrite *rewrite, const struct cdb_oid *oid)
+{
+    return add_other(rewrite, oid, SOURCE_LOOSE, 0, 0);
+}
+
+int cdb_rewrite_add_encoded(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, const void *loose, size_t len)
+{
+    return add_other(rewrite, oid, SOURCE_ENCODED, (uint64_t)(uintptr_t)loose, len);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static int read_item(struct cdb_rewrite *rewrite, uint32_t index, int *type, struct cdb_buf *out)
+{
+    const struct cdb_member *item = &rewrite->items.list[index];
+    cdb_buf_clear(out);
+    if (item->source == SOURCE_ENCODED)
+        return cdb_object_decode(&item->oid, (const void *)(uintptr_t)item->where, (size_t)item->len, CDB_TREE_MAX,
+                                 type, out);
+    int result = cdb_objects_find(rewrite->objects, &item->oid, CDB_TREE_MAX, type, out);
+    if (result != 1)
+        return result;
+    char hex[CDB_OID_HEX + 1];
+    cdb_oid_format(&item->oid, hex);
+    return cdb_error(CHRONDB_EDAMAGED, "damaged", "object %s is missing", hex);
+}
+
+static int read_for_pairs(void *context, uint32_t item, struct cdb_buf *out)
+{
+    int type;
+    return read_item(context, item, &type, out);
+}
+
+static int tell_pairs(void *context, uint64_t done, uint64_t total)
+{
+    struct cdb_rewrite *rewrite = context;
+    return rewrite->progress != NULL ? rewrite->progress(rewrite->progress_context, "comparing commits", done, total)
+                                     : 0;
+}
+
+/* ---- planning ------------------------------------------------------------------------------------ */
+
+/* Bases become items; the type of a delta is that of what it stands on. */
+static void resolve_bases(struct cdb_rewrite *rewrite)
+{
+    struct cdb_members *items = &rewrite->items;
+    for (size_t i = 0; i < items->count; i++) {
+        struct cdb_member *item = &items->list[i];
+        struct cdb_oid oid;
+        if (item->base == CDB_NO_MEMBER)
+            continue;
+        cdb_packfile_oid(rewrite->packs[item->source], item->base, &oid);
+        item->base = cdb_members_find(items, &oid);
+        if (item->base == CDB_NO_MEMBER)
+            item->flags |= CDB_MEMBER_EXPAND;
+    }
+    for (size_t i = 0; i < items->count; i++) {
+        uint32_t root = (uint32_t)i;
+        for (int steps = 0;
+             items->list[root].type == CDB_ANY && items->list[root].base != CDB_NO_MEMBER && steps < CDB_CHAIN_LIMIT;
+             steps++)
+            root = items->list[root].base;
+        items->list[i].type = items->list[root].type;
+    }
+}
+
+/* What is not in a pack does not tell its type from outside. What cannot be read stays of no type. */
+static int read_types(struct cdb_rewrite *rewrite)
+{
+    int result = 0;
+    for (size_t i = 0; i < rewrite->items.count && result == 0; i++) {
+        struct cdb_member *item = &rewrite->items.list[i];
+        int type = CDB_ANY;
+        if (item->type != CDB_ANY)
+            continue;
+        result = read_item(rewrite, (uint32_t)i, &type, &rewrite->content);
+        if (result == 0)
+            item->type = (uint8_t)type;
+        else if (result == CHRONDB_EDAMAGED && item->source != SOURCE_ENCODED)
+            result = 0;
+    }
+    return result;
+}
+
+static int plan(struct cdb_rewrite *rewrite)
+{
+    const struct cdb_pairs_help help = {rewrite, read_for_pairs, tell_pairs};
+    cdb_members_sort(&rewrite->items);
+    resolve_bases(rewrite);
+    int result = read_types(rewrite);
+    if (result != 0)
+        return result;
+    cdb_members_measure(&rewrite->items);
+    return cdb_pairs_find(&rewrite->items, CHAIN_LIMIT, &help);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------- */
+
+static int fail(struct cdb_rewrite *rewrite, const struct cdb_member *item, int result)
+{
+    if (result == CHRONDB_EDAMAGED && item->source < rewrite->pack_count)
+        rewrite->culprit = cdb_packfile_name(rewrite->packs[item->source]);
+    return result;
+}
+
+/* The entry as it lies in its pack, after a look at its checksum. */
+static int raw_entry(struct cdb_rewrite *rewrite, const struct cdb_member *item, struct cdb_packed *entry,
+                     const unsigned char **start)
+{
+    struct cdb_packfile *file = rewrite->packs[item->source];
+    if (!cdb_packfile_entry(file, item->where, entry))
+        return malformed(file);
+    *start = entry->data - (cdb_packfile_bytes(file) - 20 - entry->avail - item->where);
+    if (libdeflate_crc32(0, *start, (size_t)item->len) != item->crc)
+        return cdb_error(CHRONDB_EDAMAGED, "damaged", "an entry of '%s' does not match its checksum",
+                         cdb_packfile_name(file));
+    return 0;
+}
+
+/* Several copies: is this one what it says it is? */
+static bool is_true(struct cdb_rewrite *rewrite, const struct cdb_member *item)
+{
+    const char *why;
+    struct cdb_oid actual;
+    int type;
+    cdb_buf_clear(&rewrite->content);
+    return cdb_packfile_read(rewrite->packs[item->source], item->where, CDB_TREE_MAX, NULL, &type, &rewrite->content,
+                             &why) == 0 &&
+           cdb_object_hash(&actual, type, cdb_buf_str(&rewrite->content), rewrite->content.len) == 0 &&
+           cdb_oid_equal(&actual, &item->oid);
+}
+
+static int copy_entry(struct cdb_rewrite *rewrite, const struct cdb_member *item)
+{
+    struct cdb_packed entry;
+    const unsigned char *start;
+    int result = raw_entry(rewrite, item, &entry, &start);
+    if (result != 0)
+        return result;
+    size_t stream = (size_t)item->len - (size_t)(entry.data - start);
+    if (entry.type < CDB_OFS_DELTA)
+        return cdb_pack_add_raw(rewrite->pack, start, (size_t)item->len, item->crc, &item->oid);
+    return cdb_pack_add_deflated_delta(rewrite->pack, &item->oid, rewrite->items.list[item->base].entry, entry.size,
+                                       entry.data, stream);
+}
+
+/* The item as a delta on its base, if that is worth it: 0; 1: it is not. rewrite->content is the item's. */
+static int add_delta(struct cdb_rewrite *rewrite, const struct cdb_member *item, int type)
+{
+    int base_type;
+    const struct cdb_buf *content = &rewrite->content;
+    if (content->len > DELTA_BASE_MAX)
+        return 1;
+    int result = read_item(rewrite, item->base, &base_type, &rewrite->base);
+    if (result != 0)
+        return result == CHRONDB_EDAMAGED ? 1 : result;
+    if (base_type != type || rewrite->base.len > DELTA_BASE_MAX)
+        return 1;
+    cdb_buf_clear(&rewrite->delta);
+    (type == CDB_TREE ? cdb_delta_tree : cdb_delta_match)(&rewrite->delta, cdb_buf_str(&rewrite->base),
+                                                          rewrite->base.len, cdb_buf_str(content), content->len);
+    if ((result = cdb_buf_check(&rewrite->delta)) != 0)
+        return result;
+    size_t whole = (item->flags & CDB_MEMBER_EXPAND) != 0 ? content->len : (size_t)item->len;
+    if (rewrite->delta.len + DELTA_FRAME >= whole)
+        return 1;
+    return cdb_pack_add_delta(rewrite->pack, &item->oid, rewrite->items.list[item->base].entry, rewrite->delta.ptr,
+                              rewrite->delta.len);
+}
+
+/* Can it stand on its base, which is written, without the chain getting too long? */
+static bool may_stand(const struct cdb_rewrite *rewrite, const struct cdb_member *item)
+{
+    const struct cdb_member *base = item->base != CDB_NO_MEMBER ? &rewrite->items.list[item->base] : NULL;
+    return base != NULL && (base->flags & CDB_MEMBER_WRITTEN) != 0 &&
+           cdb_pack_depth(rewrite->pack, base->entry) < CHAIN_LIMIT;
+}
+
+static int add_content(struct cdb_rewrite *rewrite, uint32_t index, bool stands)
+{
+    const struct cdb_member *item = &rewrite->items.list[index];
+    int type, result = read_item(rewrite, index, &type, &rewrite->content);
+    if (result == 0 && stands)
+        result = add_delta(rewrite, item, type);
+    else if (result == 0)
+        result = 1;
+    if (result == 1 && (item->flags & (CDB_MEMBER_EXPAND | CDB_MEMBER_DELTA)) == 0)
+        return copy_entry(rewrite, item);
+    if (result == 1)
+        result = cdb_pack_add(rewrite->pack, type, cdb_buf_str(&rewrite->content), rewrite->content.len, &item->oid);
+    return result;
+}
+
+static int write_item(struct cdb_rewrite *rewrite, uint32_t index)
+{
+    struct cdb_member *item = &rewrite->items.list[index];
+    bool stands = may_stand(rewrite, item), is_delta = (item->flags & CDB_MEMBER_DELTA) != 0;
+    int result;
+    if ((item->flags & (CDB_MEMBER_TWICE | CDB_MEMBER_EXPAND)) == CDB_MEMBER_TWICE && !is_true(rewrite, item))
+        item->flags |= CDB_MEMBER_EXPAND;
+    if ((item->flags & CDB_MEMBER_EXPAND) != 0 || stands != is_delta)
+        result = add_content(rewrite, index, stands);
+    else
+        result = copy_entry(rewrite, item);
+    if (result == CHRONDB_EDAMAGED && item->source == SOURCE_LOOSE)
+        return 0; /* it stays where it is */
+    if (result != 0)
+        return fail(rewrite, item, result);
+    item->entry = cdb_pack_find(rewrite->pack, &item->oid);
+    item->flags |= CDB_MEMBER_WRITTEN;
+    return 0;
+}
+
+struct stack {
+    uint32_t *list;
+    size_t count, room;
+};
+
+static int push(struct cdb_rewrite *rewrite, struct stack *stack, uint32_t index)
+{
+    int result = cdb_array_grow(&stack->list, &stack->room, stack->count, sizeof(*stack->list));
+    if (result == 0) {
+        rewrite->items.list[index].flags |= CDB_MEMBER_OPEN;
+        stack->list[stack->count++] = index;
+    }
+    return result;
+}
+
+/* First what it stands on. A circle, which copies from several packs can make, is broken where it closes. */
+static int write_with_bases(struct cdb_rewrite *rewrite, struct stack *stack, uint32_t index)
+{
+    struct cdb_member *list = rewrite->items.list;
+    int result = (list[index].flags & CDB_MEMBER_OPEN) == 0 ? push(rewrite, stack, index) : 0;
+    while (result == 0 && stack->count > 0) {
+        uint32_t top = stack->list[stack->count - 1], base = list[top].base;
+        if (base != CDB_NO_MEMBER && (list[base].flags & CDB_MEMBER_OPEN) == 0) {
+            result = push(rewrite, stack, base);
+            continue;
+        }
+        result = write_item(rewrite, top);
+        stack->count--;
+    }
+    return result;
+}
+
+/* Commits, then trees, then documents; in each the order of the walk, then that of the sources. */
+struct order {
+    uint64_t where;
+    uint32_t index, rank;
+    uint16_t source;
+    uint8_t group;
+};
+
+static int by_order(const void *left, const void *right)
+{
+    const struct order *a = left, *b = right;
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
+    if (a->source != b->source)
+        return a->source < b->source ? -1 : 1;
+    return (a->where > b->where) - (a->where < b->where);
+}
+
+static struct order *make_order(const struct cdb_members *items)
+{
+    struct order *order = malloc((items->count + 1) * sizeof(*order));
+    for (size_t i = 0; order != NULL && i < items->count; i++) {
+        const struct cdb_member *item = &items->list[i];
+        order[i] = (struct order){item->where, (uint32_t)i, item->rank, item->source, item->type};
+    }
+    if (order != NULL && items->count > 1)
+        qsort(order, items->count, sizeof(*order), by_order);
+    return order;
+}
+
+static int write_all(struct cdb_rewrite *rewrite)
+{
+    struct stack stack = {NULL, 0, 0};
+    size_t count = rewrite->items.count;
+    struct order *order = make_order(&rewrite->items);
+    int result = order == NULL ? cdb_error_memory() : 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = write_with_bases(rewrite, &stack, order[i].index);
+        if (result == 0 && rewrite->progress != NULL)
+            result = rewrite->progress(rewrite->progress_context, "writing objects", i + 1, count);
+    }
+    free(stack.list);
+    free(order);
+    return result;
+}
+
+int cdb_rewrite_run(struct cdb_rewrite *rewrite, const char *role, cdb_rewrite_progress progress, void *context)
+{
+    rewrite->progress = progress;
+    rewrite->progress_context = context;
+    rewrite->culprit = NULL;
+    int result = plan(rewrite);
+    CDB_FAULT("rewrite-planned");
+    if (result == 0)
+        result = cdb_pack_new(&rewrite->pack, rewrite->dir, role);
+    if (result == 0)
+        result = write_all(rewrite);
+    CDB_FAULT("rewrite-written");
+    if (result == 0)
+        result = cdb_pack_finish(rewrite->pack);
+    if (result == 0)
+        memcpy(rewrite->name, cdb_pack_name(rewrite->pack), sizeof(rewrite->name));
+    return result;
+}
