@@ -24,6 +24,7 @@
 #define RATIO_MAX    1032 /* deflate makes at most so many bytes of one */
 #define SWITCHES_MAX 8    /* from one pack to another in one chain: nobody writes such packs */
 #define FRAMES_SMALL 32
+#define NARROW_MIN   16
 
 struct mapping {
     const unsigned char *data;
@@ -267,14 +268,44 @@ bool cdb_packfile_crc(const struct cdb_packfile *file, uint32_t position, uint32
     return true;
 }
 
+static bool is_less(const struct cdb_packfile *file, uint32_t position, const struct cdb_oid *oid)
+{
+    return memcmp(oid_at(file, position), oid->id, CDB_OID_SIZE) < 0;
+}
+
+/* Ids are evenly spread: begin where this one would be if they were perfectly so, and widen from there. A binary search
+ * would touch a dozen pages of each index. */
+static void narrow(const struct cdb_packfile *file, const struct cdb_oid *oid, uint32_t *low, uint32_t *high)
+{
+    uint32_t count = *high - *low, step = NARROW_MIN;
+    uint32_t at = *low + (uint32_t)((uint64_t)count * get_be32(oid->id + 1) >> 32);
+    while ((uint64_t)step * step < count)
+        step *= 2;
+    if (is_less(file, at, oid)) {
+        *low = at + 1;
+        for (; step < *high - *low && is_less(file, *low + step, oid); step *= 2)
+            *low += step + 1;
+        if (step < *high - *low)
+            *high = *low + step;
+    } else {
+        *high = at;
+        for (; step < *high - *low && !is_less(file, *high - step, oid); step *= 2)
+            *high -= step;
+        if (step < *high - *low)
+            *low = *high - step + 1;
+    }
+}
+
 uint32_t cdb_packfile_lower(const struct cdb_packfile *file, const struct cdb_oid *oid)
 {
     unsigned first = oid->id[0];
     uint32_t low = first == 0 ? 0 : get_be32(file->fanout + (size_t)(first - 1) * 4);
     uint32_t high = get_be32(file->fanout + (size_t)first * 4);
+    if (high - low > 2 * NARROW_MIN)
+        narrow(file, oid, &low, &high);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (memcmp(oid_at(file, middle), oid->id, CDB_OID_SIZE) < 0)
+        if (is_less(file, middle, oid))
             low = middle + 1;
         else
             high = middle;
