@@ -3,37 +3,13 @@
 #
 # sh tests/bench/core.sh [SECTION...]: what a command costs as a whole process, beside git and sqlite3 on the same
 # machine in the same minutes (A B A B). Sections: read write memory past growth parallel; all of them by default.
-# Build first: cmake --preset release && cmake --build build. BENCH_DIR chooses the disk, BENCH_RUNS the patience.
+# Build first: cmake --preset release && cmake --build build. What the environment can change: common.sh.
 set -eu
 cd "$(dirname "$0")/../.."
 
-chrondb=$PWD/build/chrondb
-measure=$PWD/build/tests/bin/measure
-for program in "$chrondb" "$measure"; do
-    [ -x "$program" ] || { echo "core: $program is not built: cmake --preset release && cmake --build build" >&2; exit 1; }
-done
-grep -q '^CMAKE_BUILD_TYPE:STRING=Release$' build/CMakeCache.txt || { echo "core: build/ is no Release build" >&2; exit 1; }
-
-runs=${BENCH_RUNS:-51}
 sections=${*:-read write memory past growth parallel}
-unset CHRONDB_DIR CHRONDB_BRANCH CHRONDB_INDEX GIT_DIR
-dir=$(mktemp -d "${BENCH_DIR:-/var/tmp}/chrondb-bench.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.org \
-    GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.org
-
-have_git=$(command -v git || true)
-have_sqlite=$(command -v sqlite3 || true)
-have_git=${have_git:+yes} have_sqlite=${have_sqlite:+yes}
-
-wants() {
-    case " $sections " in
-    *" $1 "*) return 0 ;;
-    esac
-    return 1
-}
+runs=51
+. tests/bench/common.sh
 
 # documents FIRST LAST TABLE: operations of `chrondb batch`, documents of about 370 bytes. TABLE may hold %d.
 documents() {
@@ -48,36 +24,6 @@ documents() {
         }
     }'
 }
-
-# show [LABEL|PEER|LIMIT|...]: the lines of measure as a table; LIMIT is the target for the ratio of the medians
-show() {
-    awk -F '\t' -v pairs="$*" '
-        { label[NR] = $1; median[$1] = $2; low[$1] = $3; high[$1] = $4; rss[$1] = $5 }
-        END {
-            printf "  %-34s %9s  %17s  %8s\n", "", "median", "10 .. 90 %", "resident"
-            for (i = 1; i <= NR; i++) {
-                l = label[i]
-                printf "  %-34s %6.2f ms  %6.2f .. %6.2f ms  %5.1f MB\n", l, median[l], low[l], high[l], rss[l] / 1024
-            }
-            n = split(pairs, p, "|")
-            for (i = 1; i + 2 <= n; i += 3) {
-                if (!(p[i] in median) || !(p[i + 1] in median)) continue
-                ratio = median[p[i]] / median[p[i + 1]]
-                printf "  %-58s %6.2f  (target <= %s%s)\n", p[i] " / " p[i + 1], ratio, p[i + 2], ratio <= p[i + 2] ? "" : ": MISSED"
-            }
-        }'
-}
-
-# filesystem PATH: its type
-filesystem() {
-    df -T "$1" | awk 'NR == 2 { print $2 }'
-}
-
-echo "chrondb $("$chrondb" --version | awk '{ print $NF }'), $(date -u +%Y-%m-%d)"
-echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) processors, Linux $(uname -r), $(filesystem "$dir")"
-if [ -n "$have_git" ]; then git --version; else echo "git: not installed, its rows are missing"; fi
-if [ -n "$have_sqlite" ]; then echo "sqlite3 $(sqlite3 --version | cut -d' ' -f1)"; else echo "sqlite3: not installed, its rows are missing"; fi
-echo "$runs runs each, in turn; whole processes; warm page cache"
 
 db=$dir/db
 "$chrondb" --db "$db" init >/dev/null

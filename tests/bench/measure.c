@@ -5,7 +5,8 @@
  * Time whole processes, one after the other in turn (A B A B ...), so that a machine that drifts drifts for all of
  * them alike. Every %n in an argument is the number of the round, warm-up included. Standard input and output are
  * /dev/null. Prints a line for each: label, median, 10th and 90th percentile in milliseconds, the largest resident set
- * in KiB, separated by tabs. A command that fails ends the measurement with status 1. */
+ * in KiB, the 99th percentile and the longest time, separated by tabs. A command that fails ends the measurement with
+ * status 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -169,8 +170,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         double *t = subjects[i].milliseconds;
         qsort(t, (size_t)runs, sizeof *t, compare);
-        printf("%s\t%.3f\t%.3f\t%.3f\t%ld\n", subjects[i].label, t[runs / 2], t[runs / 10], t[runs - 1 - runs / 10],
-               subjects[i].max_rss);
+        printf("%s\t%.3f\t%.3f\t%.3f\t%ld\t%.3f\t%.3f\n", subjects[i].label, t[runs / 2], t[runs / 10],
+               t[runs - 1 - runs / 10], subjects[i].max_rss, t[runs - 1 - runs / 100], t[runs - 1]);
         free(t);
     }
     free(subjects);
