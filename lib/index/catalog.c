@@ -47,14 +47,14 @@ uint64_t cdb_catalog_count(const struct cdb_catalog *catalog)
     return catalog->memory.from + catalog->memory.commit_count;
 }
 
-void cdb_view_changed(struct cdb_catalog *catalog)
+void cdb_catalog_changed(struct cdb_catalog *catalog)
 {
     cdb_overlay_release(&catalog->overlay);
     catalog->has_overlay = false;
     catalog->has_prepared = false;
 }
 
-int cdb_view_attach(struct cdb_catalog *catalog, struct cdb_segment *segment, uint64_t until)
+int cdb_catalog_attach(struct cdb_catalog *catalog, struct cdb_segment *segment, uint64_t until)
 {
     struct cdb_catalog_commit last;
     int result = 0;
@@ -74,13 +74,13 @@ int cdb_view_attach(struct cdb_catalog *catalog, struct cdb_segment *segment, ui
     }
     if (until > segment->from)
         catalog->last_time = last.time;
-    catalog->segments[catalog->segment_count++] = (struct cdb_view_segment){segment, until};
+    catalog->segments[catalog->segment_count++] = (struct cdb_catalog_segment){segment, until};
     cdb_memory_init(&catalog->memory, until);
-    cdb_view_changed(catalog);
+    cdb_catalog_changed(catalog);
     return 0;
 }
 
-int cdb_view_last(struct cdb_catalog *catalog, struct cdb_oid *out)
+int cdb_catalog_last(struct cdb_catalog *catalog, struct cdb_oid *out)
 {
     uint64_t count = cdb_catalog_count(catalog);
     struct cdb_catalog_commit commit = {.merge = false};
@@ -102,14 +102,14 @@ static int replay_record(struct cdb_catalog *catalog, const struct cdb_tail_reco
     return result;
 }
 
-int cdb_view_replay(struct cdb_catalog *catalog, uint64_t generation, struct cdb_buf *tail)
+int cdb_catalog_replay(struct cdb_catalog *catalog, uint64_t generation, struct cdb_buf *tail)
 {
     struct cdb_oid last, begun;
     struct cdb_tail_record record;
     uint64_t base;
     unsigned char *data;
     size_t at = CDB_TAIL_HEADER;
-    int result = cdb_view_last(catalog, &last);
+    int result = cdb_catalog_last(catalog, &last);
 
     if (result != 0)
         return result;
@@ -129,7 +129,7 @@ int cdb_view_replay(struct cdb_catalog *catalog, uint64_t generation, struct cdb
         at += record.len;
     }
     catalog->tail_bytes = at;
-    cdb_view_changed(catalog);
+    cdb_catalog_changed(catalog);
     return result;
 }
 
@@ -150,10 +150,10 @@ static int attach_all(struct cdb_catalog *catalog, int dir, const struct cdb_man
             cdb_segment_close(segment);
             return cdb_index_damaged("a segment is not the one that was named");
         }
-        result = cdb_view_attach(catalog, segment, named->until);
+        result = cdb_catalog_attach(catalog, segment, named->until);
     }
     if (result == 0)
-        result = cdb_view_last(catalog, &last);
+        result = cdb_catalog_last(catalog, &last);
     if (result == 0 && !cdb_oid_equal(&last, &manifest->last))
         result = cdb_index_damaged("the segments end with another commit");
     return result;
@@ -168,7 +168,7 @@ static int open_tail(struct cdb_catalog *catalog, int dir, const struct cdb_mani
     cdb_file_tail(file, manifest->ref, manifest->generation);
     result = cdb_file_read(dir, file, CDB_TAIL_MAX, &data);
     if (result == 0)
-        result = cdb_view_replay(catalog, manifest->generation, &data);
+        result = cdb_catalog_replay(catalog, manifest->generation, &data);
     cdb_buf_release(&data);
     return result;
 }
@@ -290,7 +290,7 @@ int cdb_catalog_borrow(struct cdb_catalog **out, int dir, const char *ref, const
 /* ---- the timeline ------------------------------------------------------------------------------- */
 
 /* The segment that holds a position below memory.from. */
-static const struct cdb_view_segment *segment_at(const struct cdb_catalog *catalog, uint64_t position)
+static const struct cdb_catalog_segment *segment_at(const struct cdb_catalog *catalog, uint64_t position)
 {
     size_t low = 0, high = catalog->segment_count;
 
@@ -352,7 +352,7 @@ int cdb_catalog_at(struct cdb_catalog *catalog, chrondb_time time, uint64_t *pos
     int result = memory_at(&catalog->memory, time, position);
 
     for (size_t i = catalog->segment_count; result == 1 && i-- > 0;) {
-        const struct cdb_view_segment *at = &catalog->segments[i];
+        const struct cdb_catalog_segment *at = &catalog->segments[i];
 
         if (at->until > at->segment->from && cdb_time_compare(at->segment->first_time, time) <= 0)
             result = cdb_segment_at(at->segment, at->until, time, position);
@@ -366,7 +366,7 @@ int cdb_catalog_at(struct cdb_catalog *catalog, chrondb_time time, uint64_t *pos
 static void cut_segments(struct cdb_catalog *catalog, uint64_t count)
 {
     while (catalog->segment_count > 0) {
-        struct cdb_view_segment *last = &catalog->segments[catalog->segment_count - 1];
+        struct cdb_catalog_segment *last = &catalog->segments[catalog->segment_count - 1];
 
         /* One of no commits corrects the tables at its place. */
         if (last->segment->from < count || (last->segment->from == count && last->until == count)) {
@@ -386,7 +386,7 @@ int cdb_catalog_cut(struct cdb_catalog *catalog, uint64_t count)
 
     if (count >= cdb_catalog_count(catalog))
         return 0;
-    cdb_view_changed(catalog);
+    cdb_catalog_changed(catalog);
     if (count < catalog->memory.from)
         cut_segments(catalog, count);
     else
@@ -423,7 +423,7 @@ int cdb_catalog_add(struct cdb_catalog *catalog, const struct cdb_catalog_commit
 
     if (result != 0)
         return result;
-    cdb_view_changed(catalog);
+    cdb_catalog_changed(catalog);
     result = cdb_memory_add_commit(&catalog->memory, commit);
     for (size_t i = 0; result == 0 && i < count; i++) {
         unsigned char *change = cdb_memory_alloc(&catalog->memory, CDB_CHANGE_HEAD + changes[i].key_len);

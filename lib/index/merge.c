@@ -30,7 +30,7 @@ static size_t plan(const struct cdb_manifest *manifest, bool all, size_t *first)
 static int merge_range(struct cdb_catalog *catalog, int dir, struct cdb_manifest *manifest, size_t first, size_t count)
 {
     struct cdb_manifest_segment merged;
-    int result = cdb_view_write(catalog, dir, first, first + count, &merged);
+    int result = cdb_catalog_write(catalog, dir, first, first + count, &merged);
 
     if (result != 0)
         return result;

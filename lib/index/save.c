@@ -17,7 +17,7 @@
 /* Something is in memory, or the last segment is cut: then the tables at the cut must be written. */
 static bool needs_segment(const struct cdb_catalog *catalog)
 {
-    const struct cdb_view_segment *last =
+    const struct cdb_catalog_segment *last =
         catalog->segment_count > 0 ? &catalog->segments[catalog->segment_count - 1] : NULL;
 
     return catalog->memory.commit_count > 0 || (last != NULL && last->until < last->segment->to);
@@ -29,7 +29,7 @@ int cdb_catalog_prepare(struct cdb_catalog *catalog, int dir)
 
     if (catalog->has_prepared || !needs_segment(catalog))
         return 0;
-    result = cdb_view_write(catalog, dir, catalog->segment_count, catalog->segment_count + 1, &catalog->prepared);
+    result = cdb_catalog_write(catalog, dir, catalog->segment_count, catalog->segment_count + 1, &catalog->prepared);
     catalog->has_prepared = result == 0;
     CDB_FAULT("index-prepared");
     return result;
@@ -37,7 +37,7 @@ int cdb_catalog_prepare(struct cdb_catalog *catalog, int dir)
 
 /* ---- the manifest ------------------------------------------------------------------------------- */
 
-int cdb_view_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out)
+int cdb_catalog_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out)
 {
     struct cdb_catalog_commit last = {.merge = false};
     int result = 0;
@@ -47,7 +47,7 @@ int cdb_view_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out)
     if (out->ref == NULL || out->segments == NULL)
         result = cdb_error_memory();
     for (size_t i = 0; result == 0 && i < catalog->segment_count; i++) {
-        const struct cdb_view_segment *at = &catalog->segments[i];
+        const struct cdb_catalog_segment *at = &catalog->segments[i];
 
         out->segments[i] = (struct cdb_manifest_segment){at->segment->name, at->segment->from, at->segment->to,
                                                          at->until, at->segment->len};
@@ -65,13 +65,13 @@ int cdb_view_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out)
 /* With the segment that was prepared. */
 static int new_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out)
 {
-    int result = cdb_view_manifest(catalog, out);
+    int result = cdb_catalog_manifest(catalog, out);
 
     if (result != 0)
         return result;
     result = cdb_file_random(&out->generation);
     if (result == 0)
-        result = cdb_view_last(catalog, &out->last);
+        result = cdb_catalog_last(catalog, &out->last);
     if (result != 0) {
         cdb_manifest_release(out);
         return result;
@@ -179,7 +179,7 @@ static int swap_memory(struct cdb_catalog *catalog, int dir)
         return result == 1 ? cdb_index_damaged("a segment is gone that was just written") : result;
     cdb_memory_release(&catalog->memory);
     cdb_memory_init(&catalog->memory, from);
-    return cdb_view_attach(catalog, segment, segment->to);
+    return cdb_catalog_attach(catalog, segment, segment->to);
 }
 
 int cdb_catalog_save(struct cdb_catalog *catalog, int dir)

@@ -12,7 +12,7 @@ int cdb_sources_get(struct cdb_catalog *catalog, uint64_t end, struct cdb_source
     size_t n = 0;
 
     for (size_t i = 0; i < catalog->segment_count; i++) {
-        const struct cdb_view_segment *at = &catalog->segments[i];
+        const struct cdb_catalog_segment *at = &catalog->segments[i];
         uint64_t limit = at->until < end ? at->until : end;
 
         if (at->segment->from < limit)

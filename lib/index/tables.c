@@ -238,7 +238,7 @@ static int build(struct cdb_catalog *catalog, struct cdb_overlay *overlay)
                                                           catalog->segments[overlay->segments].until <= end))
         overlay->segments++;
     if (overlay->segments > 0) {
-        const struct cdb_view_segment *last = &catalog->segments[overlay->segments - 1];
+        const struct cdb_catalog_segment *last = &catalog->segments[overlay->segments - 1];
         uint64_t limit = last->until < end ? last->until : end;
 
         overlay->documents = last->segment->documents;

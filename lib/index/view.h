@@ -25,14 +25,14 @@ struct cdb_overlay {
     size_t count, room;
 };
 
-struct cdb_view_segment {
+struct cdb_catalog_segment {
     struct cdb_segment *segment;
     uint64_t until;
 };
 
 struct cdb_catalog {
     char *ref;
-    struct cdb_view_segment *segments; /* oldest first */
+    struct cdb_catalog_segment *segments; /* oldest first */
     size_t segment_count, segment_room;
     struct cdb_memory memory; /* from where the last segment counts to */
     chrondb_time last_time;   /* of the last commit, if there is one */
@@ -47,13 +47,13 @@ struct cdb_catalog {
 
 /* Add a segment at the end (taken over; also after an error): the memory must be empty, and the segment go on where the
  * view ends, or CHRONDB_EDAMAGED. */
-int cdb_view_attach(struct cdb_catalog *catalog, struct cdb_segment *segment, uint64_t until);
+int cdb_catalog_attach(struct cdb_catalog *catalog, struct cdb_segment *segment, uint64_t until);
 /* Read `tail` (taken over) into memory as far as it is whole. */
-int cdb_view_replay(struct cdb_catalog *catalog, uint64_t generation, struct cdb_buf *tail);
+int cdb_catalog_replay(struct cdb_catalog *catalog, uint64_t generation, struct cdb_buf *tail);
 /* After every change of it. */
-void cdb_view_changed(struct cdb_catalog *catalog);
+void cdb_catalog_changed(struct cdb_catalog *catalog);
 /* The id of the last commit, zeros if there is none. */
-int cdb_view_last(struct cdb_catalog *catalog, struct cdb_oid *out);
+int cdb_catalog_last(struct cdb_catalog *catalog, struct cdb_oid *out);
 
 /* ---- sources: segments and the memory (source.c) ---- */
 
@@ -121,8 +121,9 @@ int cdb_overlay_walk(struct cdb_catalog *catalog, const struct cdb_overlay *over
 
 /* Write what is between `first` (a segment's number; segment_count: the memory only) and the end at `last` (behind the
  * last segment's number; segment_count + 1: the memory too) as one segment. */
-int cdb_view_write(struct cdb_catalog *catalog, int dir, size_t first, size_t last, struct cdb_manifest_segment *out);
+int cdb_catalog_write(struct cdb_catalog *catalog, int dir, size_t first, size_t last,
+                      struct cdb_manifest_segment *out);
 /* The manifest of the segments; its texts and lists are the manifest's. */
-int cdb_view_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out);
+int cdb_catalog_manifest(struct cdb_catalog *catalog, struct cdb_manifest *out);
 
 #endif

@@ -207,7 +207,7 @@ static int write_all(struct job *job, size_t first, struct cdb_manifest_segment 
     return result;
 }
 
-int cdb_view_write(struct cdb_catalog *catalog, int dir, size_t first, size_t last, struct cdb_manifest_segment *out)
+int cdb_catalog_write(struct cdb_catalog *catalog, int dir, size_t first, size_t last, struct cdb_manifest_segment *out)
 {
     struct job job = {.catalog = catalog, .drop_empty = first == 0};
     size_t skipped = 0;

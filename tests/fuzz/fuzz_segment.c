@@ -120,7 +120,7 @@ static void ask(const unsigned char *data, size_t size, uint64_t choice)
     }
     uint64_t from = segment->from, to = segment->to, length = to - from + 1;
     cdb_memory_init(&catalog->memory, from);
-    result = cdb_view_attach(catalog, segment, to);
+    result = cdb_catalog_attach(catalog, segment, to);
     CHECK(is_answer(result));
     if (result == 0) {
         ask_commits(catalog, from, to);

@@ -90,7 +90,7 @@ static void check(const unsigned char *data, size_t size)
         check_records(data + CDB_TAIL_HEADER, size - CDB_TAIL_HEADER);
     cdb_buf_add(&tail, data, size);
     CHECK(cdb_catalog_new(&catalog, "refs/heads/main") == 0);
-    CHECK(cdb_view_replay(catalog, GENERATION, &tail) == 0);
+    CHECK(cdb_catalog_replay(catalog, GENERATION, &tail) == 0);
     check_view(catalog);
     CHECK(cdb_catalog_cut(catalog, cdb_catalog_count(catalog) / 2) == 0);
     check_view(catalog);
