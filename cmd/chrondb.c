@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     struct cli cli;
     cli_init(&cli);
     int result = finish(&cli, run(&cli, argc, argv));
-    if (result == 0)
+    if (result >= 0)
         cli_maintenance(&cli);
     cli_release(&cli);
     if (result == CLI_INTERRUPTED)

@@ -120,7 +120,8 @@ static int catch_up(struct cdb_catch_up *it, const struct cdb_oid *head, bool is
         return result;
     }
     result = cdb_catch_up_add(it);
-    if (result == 0 && is_head && (noticeable || cdb_catalog_save_due(it->catalog)))
+    /* Nothing at all: the files are missing, or of no use. */
+    if (result == 0 && is_head && (noticeable || it->covered == 0 || cdb_catalog_save_due(it->catalog)))
         cdb_db_index_set_due(it->db);
     return result;
 }
