@@ -19,9 +19,9 @@
 /* Leaves room for "~", a hash, "-", a generation and the suffix. */
 #define NAME_MAX_PLAIN 190
 
-static bool is_plain(const char *out, size_t n, unsigned char c)
+/* As byte number `n`. */
+static bool is_plain(size_t n, unsigned char c)
 {
-    (void)out;
     return (c < 0x80 && isalnum(c)) || c == '_' || c == '-' || (c == '.' && n > 0);
 }
 
@@ -39,7 +39,7 @@ void cdb_file_ref(char out[CDB_FILE_NAME_SIZE], const char *ref)
     for (; *at != '\0' && n < NAME_MAX_PLAIN; at++) {
         unsigned char c = (unsigned char)*at;
 
-        if (is_plain(out, n, c)) {
+        if (is_plain(n, c)) {
             out[n++] = *at;
         } else {
             out[n++] = '%';

@@ -138,7 +138,7 @@ int cdb_catalog_log(int dir, const char *ref, const struct cdb_oid *before, cons
     if (result != 0)
         return result > 0 ? 1 : result;
     result = get_end(dir, file, fd, generation, &size, &last);
-    if (result == 0 && !cdb_oid_equal(&last, before))
+    if (result == 0 && (!cdb_oid_equal(&last, before) || size > CDB_TAIL_MAX - CDB_TAIL_RECORD_MAX))
         result = 1;
     if (result == 0)
         result = cdb_tail_put_record(&record, generation, before, commit, changes, count);
