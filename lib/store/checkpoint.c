@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "store/lock.h"
+#include "store/maintenance.h"
 #include "store/refs.h"
 #include "store/repack.h"
 #include "store/repo.h"
 #include "store/rewrite.h"
+#include "store/txn.h"
 #include "util/error.h"
 #include "util/fault.h"
 
@@ -119,7 +121,7 @@ static const struct cdb_half *frozen_half(const struct cdb_half halves[2], const
 }
 
 /* The loose files go before the half is marked: a process that dies in between leaves none behind for ever. */
-static int checkpoint(struct cdb_repo *repo)
+int cdb_checkpoint_frozen(struct cdb_repo *repo)
 {
     struct cdb_state state;
     struct cdb_half halves[2];
@@ -150,17 +152,60 @@ static int checkpoint(struct cdb_repo *repo)
     return result;
 }
 
+/* Begin the other half, though there is room in this one. */
+static int freeze_active(struct cdb_repo *repo, struct cdb_state *state)
+{
+    int fd = openat(repo->dir, CDB_JOURNAL_PATH, O_RDONLY | O_CLOEXEC);
+    bool agrees = fd >= 0 && cdb_journal_agrees(state, fd);
+    if (fd >= 0)
+        close(fd);
+    if (!agrees)
+        return 0; /* the next write recovers */
+    int result = cdb_journal_begin_generation(state);
+    if (result != 0)
+        return result;
+    fd = openat(repo->dir, CDB_STATE_PATH, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || cdb_state_write(fd, state) != 0)
+        result = cdb_error_errno(CDB_STATE_PATH, "cannot write '%s'", CDB_STATE_PATH);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+static int freeze(struct cdb_repo *repo)
+{
+    struct cdb_state state;
+    int lock = -1, result = cdb_lock_take(&lock, repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
+    if (result != 0)
+        return result;
+    bool clean = cdb_state_read(repo->dir, &state) == 0 && !state.in_progress && cdb_fs_boot_known(repo->boot) &&
+                 memcmp(state.boot, repo->boot, CDB_BOOT_SIZE) == 0;
+    if (clean && state.generation > 0 && state.tail > 0 && !cdb_state_checkpoint_pending(&state))
+        result = freeze_active(repo, &state);
+    CDB_FAULT("gc-frozen");
+    cdb_lock_release(&lock);
+    return result;
+}
+
+int cdb_checkpoint_all(struct cdb_repo *repo)
+{
+    int result = cdb_checkpoint_frozen(repo);
+    if (result == 0)
+        result = freeze(repo);
+    return result == 0 ? cdb_checkpoint_frozen(repo) : result;
+}
+
 int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
 {
     int lock = -1;
-    int result = cdb_lock_take(&lock, repo->dir, CDB_MAINTENANCE_LOCK, wait_ms);
+    int result = cdb_maintenance_begin(repo, wait_ms, &lock);
     if (result == CHRONDB_EBUSY && wait_ms == 0)
         return 0; /* somebody is at it */
     if (result != 0)
         return result;
-    result = checkpoint(repo);
+    result = cdb_checkpoint_frozen(repo);
     if (result == 0)
         result = cdb_repack(repo);
-    cdb_lock_release(&lock);
+    cdb_maintenance_end(repo, &lock);
     return result;
 }

@@ -177,7 +177,7 @@ static void remove_loose(struct cdb_repo *repo, const struct cdb_rewrite *rewrit
             continue;
         cdb_loose_path(&loose->list[i], path);
         unlinkat(repo->dir, path, 0);
-        CDB_FAULT("repack-loose-unlinked");
+        CDB_FAULT("gc-loose-unlinked");
     }
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/lock.h"
+#include "store/maintenance.h"
 #include "store/pack.h"
 #include "store/publish.h"
 #include "store/refs.h"
@@ -71,7 +72,7 @@ static size_t peek(int fd, uint64_t at, struct cdb_record *out)
 /* The state is believed only if the journal goes with it: ends where the state says, and is not newer. A disk that was
  * away without a boot, a backup put back, a journal removed by hand would make us write over, or behind, what nobody
  * would then find. */
-static bool agrees(const struct cdb_state *state, int fd)
+bool cdb_journal_agrees(const struct cdb_state *state, int fd)
 {
     struct cdb_record record;
     uint64_t half = state->active * CDB_JOURNAL_HALF, other = CDB_JOURNAL_HALF - half;
@@ -101,7 +102,7 @@ static int recover_if_needed(struct cdb_txn *txn, int wait_ms)
         !missing && cdb_fs_boot_known(repo->boot) && memcmp(txn->state.boot, repo->boot, CDB_BOOT_SIZE) == 0;
     if (same_boot && txn->state.in_progress)
         return cdb_recover(repo, &txn->state, true, wait_ms);
-    if (same_boot && agrees(&txn->state, txn->journal))
+    if (same_boot && cdb_journal_agrees(&txn->state, txn->journal))
         return 0;
     return cdb_recover(repo, &txn->state, false, wait_ms);
 }
@@ -169,6 +170,13 @@ static int repair_branch(struct cdb_txn *txn, int wait_ms)
     return result == 0 ? lock_branch(txn, wait_ms) : result;
 }
 
+/* What others, who do not take the writer lock, left when they were killed. */
+static void sweep(int dir)
+{
+    cdb_scratch_sweep(dir);
+    cdb_maintenance_sweep(dir);
+}
+
 int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
 {
     memset(txn, 0, sizeof(*txn));
@@ -187,7 +195,7 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
         result = mark_in_progress(txn);
     CDB_FAULT("in-progress");
     if (result == 0)
-        cdb_scratch_sweep(repo->dir);
+        sweep(repo->dir);
     int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
     if (result == 0)
         result = lock_branch(txn, left > 0 ? (int)left : 0);
@@ -281,7 +289,7 @@ static int fill_ahead(struct cdb_state *state, int fd, uint64_t end)
     return result;
 }
 
-static int begin_generation(struct cdb_state *state)
+int cdb_journal_begin_generation(struct cdb_state *state)
 {
     if (getrandom(&state->salt, sizeof(state->salt), 0) != (ssize_t)sizeof(state->salt))
         return cdb_error_errno(NULL, "cannot get random bytes");
@@ -395,7 +403,7 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
     CDB_FAULT("ref-lock-written");
     after = txn->state;
     if (result == 0 && cdb_journal_plan(&after, record_length(txn), txn->object_count) == CDB_JOURNAL_SWITCH)
-        result = begin_generation(&after);
+        result = cdb_journal_begin_generation(&after);
     if (result != 0)
         return result;
     struct cdb_state before = after;

@@ -38,6 +38,13 @@ int cdb_txn_emit(void *context, int type, const void *data, size_t len, const st
 int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time);
 void cdb_txn_end(struct cdb_txn *txn);
 
+/* ---- the journal, for gc; the caller holds the writer lock ---- */
+
+/* Does the journal, open at `fd`, go with the state? */
+bool cdb_journal_agrees(const struct cdb_state *state, int fd);
+/* The other half becomes the active one. */
+int cdb_journal_begin_generation(struct cdb_state *state);
+
 /* ---- policy (pure) ---- */
 
 enum cdb_journal_plan {

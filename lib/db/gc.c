@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "db/handle.h"
+#include "db/index.h"
+#include "store/maintenance.h"
+#include "util/error.h"
+
+#define WAIT_MS 60000
+
+struct telling {
+    chrondb_progress progress;
+    void *context;
+};
+
+static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    const struct telling *telling = context;
+    if (telling->progress == NULL || telling->progress(telling->context, phase, done, total) == 0)
+        return 0;
+    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+}
+
+static void fill(chrondb_gc_report *out, const struct cdb_gc_report *report)
+{
+    out->objects = report->after.packed + report->after.loose;
+    out->packs_before = report->before.packs;
+    out->packs_after = report->after.packs;
+    out->loose_before = report->before.loose;
+    out->loose_after = report->after.loose;
+    out->bytes_before = report->before.bytes;
+    out->bytes_after = report->after.bytes;
+}
+
+int chrondb_gc(chrondb *db, chrondb_progress progress, void *context, chrondb_gc_report *report)
+{
+    struct telling telling = {progress, context};
+    struct cdb_gc_report sizes = {.before = {0}};
+    cdb_error_clear();
+    int result = cdb_repo_attend(db->repo);
+    if (result == 0)
+        result = cdb_gc(db->repo, WAIT_MS, tell, &telling, &sizes);
+    if (result != 0)
+        return result;
+    if (report != NULL)
+        fill(report, &sizes);
+    if (cdb_db_index_maintain(db, true) != 0) { /* everything works without it */
+        cdb_repo_notice(db->repo, CHRONDB_NOTE, "the index was not brought up to date: %s",
+                        chrondb_last_error()->message);
+        cdb_error_clear();
+    }
+    return 0;
+}
