@@ -195,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned char *bytes = malloc(size > 0 ? size : 1);
+    unsigned char *bytes = calloc(size > 0 ? size : 1, 1);
     uint64_t choice = size;
 
     CHECK(bytes != NULL);
