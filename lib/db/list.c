@@ -62,10 +62,10 @@ static void narrow_to_prefix(struct span *span, const char *prefix, size_t len)
     cdb_buf_release(&behind);
 }
 
-static int span_init(struct span *span, const chrondb_range *range)
+/* `span` is zeros. */
+static int span_narrow(struct span *span, const chrondb_range *range)
 {
     struct cdb_buf table = CDB_BUF_INIT;
-    memset(span, 0, sizeof(*span));
     if (range->prefix != NULL)
         narrow_to_prefix(span, range->prefix, strlen(range->prefix));
     if (range->table != NULL && *range->table != '\0') {
@@ -92,8 +92,8 @@ static int span_init(struct span *span, const chrondb_range *range)
 
 struct keys {
     chrondb_snapshot *snapshot;
-    chrondb_range range; /* its texts are the next three, which are ours */
-    char *prefix, *table, *after;
+    chrondb_range range;
+    struct cdb_arena texts; /* of the range */
     struct span span;
     struct cdb_view *view; /* NULL: from `items` */
     struct cdb_catalog_cursor *cursor;
@@ -111,9 +111,7 @@ static void keys_release(struct keys *keys)
     span_release(&keys->span);
     cdb_items_release(&keys->items);
     cdb_buf_release(&keys->last);
-    free(keys->prefix);
-    free(keys->table);
-    free(keys->after);
+    cdb_arena_release(&keys->texts);
 }
 
 /* The index of the first key that is greater than (or with `equal`, not less than) `key`. */
@@ -139,7 +137,7 @@ static int collect(struct keys *keys)
     int result = cdb_docs_collect(keys->snapshot->db->repo->objects, &keys->snapshot->root, &filter, &keys->items);
     if (result != 0)
         return result;
-    const char *from = keys->started ? cdb_buf_str(last) : keys->after;
+    const char *from = keys->started ? cdb_buf_str(last) : keys->range.after;
     keys->end = keys->items.count;
     if (from != NULL && keys->range.reverse)
         keys->end = bound(&keys->items, from, strlen(from), true);
@@ -172,24 +170,28 @@ static int give_up_catalog(struct keys *keys)
     return collect(keys);
 }
 
-static char *copy(const char *text, bool *failed)
+/* Replace a text by a copy of ours. */
+static int keep(struct keys *keys, const char **text)
 {
-    char *copied = text != NULL ? strdup(text) : NULL;
-    *failed = *failed || (text != NULL && copied == NULL);
-    return copied;
+    if (*text == NULL)
+        return 0;
+    *text = cdb_arena_copy(&keys->texts, *text, strlen(*text));
+    return *text != NULL ? 0 : CHRONDB_ESYSTEM;
 }
 
 static int keys_open(struct keys *keys, chrondb_snapshot *snapshot, const chrondb_range *range)
 {
-    bool failed = false;
     memset(keys, 0, sizeof(*keys));
     keys->snapshot = snapshot;
     keys->range = *range;
-    keys->range.prefix = keys->prefix = copy(range->prefix, &failed);
-    keys->range.table = keys->table = copy(range->table, &failed);
-    keys->range.after = keys->after = copy(range->after, &failed);
     keys->left = range->limit > 0 ? range->limit : UINT64_MAX;
-    int result = failed ? cdb_error_memory() : span_init(&keys->span, &keys->range);
+    int result = keep(keys, &keys->range.prefix);
+    if (result == 0)
+        result = keep(keys, &keys->range.table);
+    if (result == 0)
+        result = keep(keys, &keys->range.after);
+    if (result == 0)
+        result = span_narrow(&keys->span, &keys->range);
     if (result != 0 || keys->span.empty)
         return result;
     keys->view = cdb_point_view(&snapshot->point);

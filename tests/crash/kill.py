@@ -148,6 +148,7 @@ def scenarios(rng):
             ("patch", "base", patch({"s:2": {"n": 2}}, "s:2", {"m": 3})), ("delete", "base", delete("s:4")),
             ("batch", "base", batch(many)), ("large batch", "base", batch(large)),
             ("checkpoint", "packs", large_put(rng)),
+            ("reindex", "base", crash.Operation(["reindex"], {})),
             ("recover published", "dead", put("s:5", "after")), ("recover unsynced", "unsynced", put("s:5", "after")),
             ("recover lost", "cut", put("s:5", "after")), ("recover pushed", "pushed", put("s:5", "after")),
             ("create", None, put("a:1", 1)), ("create in place", "", put("a:1", 1)),
