@@ -10,9 +10,10 @@
 #include "util/error.h"
 #include "util/time.h"
 
-#define STEPS_MAX  1000000000u
-#define TAG_DEPTH  8
-#define HEX_DIGITS "0123456789abcdefABCDEF"
+#define STEPS_MAX    1000000000u
+#define STEPS_TO_ASK 8 /* so many steps back are worth a look into the catalog */
+#define TAG_DEPTH    8
+#define HEX_DIGITS   "0123456789abcdefABCDEF"
 
 static int no_such(const char *text, const char *why)
 {
@@ -108,9 +109,33 @@ static int find_commit(chrondb *db, const char *hex, size_t len, const char *tex
     return status != 0 ? status : peel(db, out, text);
 }
 
-/* "~3", "^2", "~" ... behind a name. */
-static int follow_steps(chrondb *db, const char *steps, const char *text, struct cdb_oid *oid)
+static int too_far(const char *text)
 {
+    return no_such(text, "the history does not go back so far");
+}
+
+/* So many commits back along first parents, where the branch's catalog has the commit: 0, 1 (it does not go back so
+ * far), or CDB_WITHOUT. */
+static int step_in_catalog(struct cdb_point *head, uint64_t count, struct cdb_oid *oid)
+{
+    struct cdb_catalog_commit found;
+    uint64_t position;
+    struct cdb_view *view = count >= STEPS_TO_ASK ? cdb_point_view(head) : NULL;
+    int result = view != NULL ? cdb_view_find(view, oid, &position) : CDB_WITHOUT;
+    if (result != 0)
+        return CDB_WITHOUT;
+    if (position < count)
+        return 1;
+    result = cdb_view_commit(view, position - count, &found);
+    if (result == 0)
+        *oid = found.id;
+    return result;
+}
+
+/* "~3", "^2", "~" ... behind a name. */
+static int follow_steps(struct cdb_point *head, const char *steps, const char *text, struct cdb_oid *oid)
+{
+    struct cdb_objects *objects = head->db->repo->objects;
     struct cdb_buf content = CDB_BUF_INIT;
     int result = 0;
     while (result == 0 && *steps != '\0') {
@@ -127,11 +152,18 @@ static int follow_steps(chrondb *db, const char *steps, const char *text, struct
             break;
         }
         size_t which = kind == '^' && count > 0 ? count - 1 : 0;
+        int status = kind == '~' ? step_in_catalog(head, count, oid) : CDB_WITHOUT;
+        if (status == 0)
+            continue;
+        if (status == 1) {
+            result = too_far(text);
+            break;
+        }
         for (unsigned long i = kind == '^' ? (count > 0) : count; result == 0 && i > 0; i--) {
             struct cdb_commit commit;
-            result = cdb_commit_read(db->repo->objects, oid, &content, &commit);
+            result = cdb_commit_read(objects, oid, &content, &commit);
             if (result == 0 && which >= commit.parent_count)
-                result = no_such(text, "the history does not go back so far");
+                result = too_far(text);
             if (result == 0)
                 *oid = cdb_commit_parent(&commit, which);
         }
@@ -141,17 +173,18 @@ static int follow_steps(chrondb *db, const char *steps, const char *text, struct
 }
 
 /* A commit id, with steps behind it. */
-static int find_commit_name(chrondb *db, const char *name, const char *text, struct cdb_oid *out)
+static int find_commit_name(struct cdb_point *head, const char *name, const char *text, struct cdb_oid *out)
 {
     size_t len = strcspn(name, "~^");
-    int result = strspn(name, HEX_DIGITS) == len ? find_commit(db, name, len, text, out)
+    int result = strspn(name, HEX_DIGITS) == len ? find_commit(head->db, name, len, text, out)
                                                  : no_such(text, "a commit id is 4 to 40 hex digits");
-    return result == 0 ? follow_steps(db, name + len, text, out) : result;
+    return result == 0 ? follow_steps(head, name + len, text, out) : result;
 }
 
 /* A ref or commit id, with steps behind it: 0, 1 (it is none), or an error. */
-static int find_name(chrondb *db, const char *name, const char *text, bool commit_too, struct cdb_oid *out)
+static int find_name(struct cdb_point *head, const char *name, const char *text, bool commit_too, struct cdb_oid *out)
 {
+    chrondb *db = head->db;
     size_t len = strcspn(name, "~^");
     char *base = strndup(name, len);
     if (base == NULL)
@@ -161,7 +194,7 @@ static int find_name(chrondb *db, const char *name, const char *text, bool commi
         len <= CDB_OID_HEX)
         result = find_commit(db, base, len, text, out);
     if (result == 0)
-        result = follow_steps(db, name + len, text, out);
+        result = follow_steps(head, name + len, text, out);
     free(base);
     return result;
 }
@@ -251,43 +284,41 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* What is no name: a moment, a version, now. */
-static int resolve_on_branch(chrondb *db, const char *ref, const char *text, struct resolved *out)
+static int resolve_text(struct cdb_point *head, const char *text, struct resolved *out)
 {
-    struct cdb_point head;
-    cdb_point_init(&head, db, ref, &out->head, &out->head);
-    int result = resolve_form(&head, text, out);
+    bool is_version = text[0] != '\0' && text[strlen(text) - 1] == '}' && strstr(text, "@{") != NULL;
+    int result = 1;
+    if (has_prefix(text, "ref:") && !is_version) {
+        result = find_name(head, text + 4, text, false, &out->commit);
+        return result == 1 ? no_such(text, "there is no such branch or tag") : result;
+    }
+    if (has_prefix(text, "commit:") && !is_version)
+        return find_commit_name(head, text + 7, text, &out->commit);
+    if (!has_prefix(text, "time:") && !is_version)
+        result = find_name(head, text, text, true, &out->commit);
+    if (result == 1)
+        result = resolve_form(head, text, out);
     if (result == 0 && out->is_time)
-        result = find_moment(&head, out->time, &out->commit);
-    cdb_point_release(&head);
+        result = find_moment(head, out->time, &out->commit);
     return result;
 }
 
 static int resolve(chrondb *db, const char *ref, const char *text, struct resolved *out)
 {
+    struct cdb_point head;
     memset(out, 0, sizeof(*out));
     int result = cdb_repo_ref(db->repo, ref, &out->head);
     if (result < 0)
         return result;
     if (result == 1)
         memset(&out->head, 0, sizeof(out->head));
-    if (text == NULL) {
-        out->commit = out->head;
+    out->commit = out->head;
+    if (text == NULL)
         return 0;
-    }
-    bool is_version = text[0] != '\0' && text[strlen(text) - 1] == '}' && strstr(text, "@{") != NULL;
-    if (has_prefix(text, "ref:") && !is_version) {
-        result = find_name(db, text + 4, text, false, &out->commit);
-        return result == 1 ? no_such(text, "there is no such branch or tag") : result;
-    }
-    if (has_prefix(text, "commit:") && !is_version)
-        return find_commit_name(db, text + 7, text, &out->commit);
-    if (!has_prefix(text, "time:") && !is_version) {
-        result = find_name(db, text, text, true, &out->commit);
-        if (result != 1)
-            return result;
-    }
-    return resolve_on_branch(db, ref, text, out);
+    cdb_point_init(&head, db, ref, &out->head, &out->head);
+    result = resolve_text(&head, text, out);
+    cdb_point_release(&head);
+    return result;
 }
 
 int cdb_resolve(chrondb *db, const char *ref, const char *text, struct cdb_oid *head, struct cdb_oid *out)

@@ -213,7 +213,7 @@ static void random_when(struct world *world, const char *branch, char *out, size
     } else if (chance < 80 && random_commit(world, hex)) {
         snprintf(out, size, "%s", hex);
     } else {
-        snprintf(out, size, "%s~%zu", branch, random_below(&world->random, 6));
+        snprintf(out, size, "%s~%zu", branch, random_below(&world->random, random_chance(&world->random, 50) ? 6 : 60));
     }
 }
 
