@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -724,6 +726,104 @@ static void test_shared_directory(void **state)
     scratch_remove(directory);
 }
 
+/* ---- threads --------------------------------------------------------------------------------------- */
+
+#define THREADS 4
+#define FIXED   20 /* keys that stay */
+
+struct reader {
+    pthread_t thread;
+    chrondb *db;
+    const atomic_bool *stop;
+    unsigned rounds;
+    const char *wrong; /* or NULL */
+};
+
+static const char *read_once(chrondb *db)
+{
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_list *list = NULL;
+    chrondb_history *history = NULL;
+    chrondb_range range = {.size = sizeof(range), .prefix = "fixed:"};
+    chrondb_entry entry;
+    chrondb_version_info info;
+    uint64_t count = 0, listed = 0, versions = 0;
+    chrondb_time time;
+
+    if (chrondb_snapshot_open(&snapshot, db, NULL, NULL) != 0)
+        return "snapshot";
+    if (chrondb_count(snapshot, &range, &count) != 0 || chrondb_list_open(&list, snapshot, &range) != 0 ||
+        chrondb_history_open(&history, snapshot, "fixed:3", NULL) != 0 || chrondb_snapshot_time(snapshot, &time) != 0)
+        return "open";
+    while (chrondb_list_next(list, &entry) == 0)
+        listed++;
+    while (chrondb_history_next(history, &info) == 0)
+        versions++;
+    chrondb_history_free(history);
+    chrondb_list_free(list);
+    chrondb_snapshot_free(snapshot);
+    return count != FIXED ? "count" : listed != FIXED ? "list" : versions != 1 ? "history" : NULL;
+}
+
+static void *read_on(void *context)
+{
+    struct reader *reader = context;
+
+    for (; !*reader->stop && reader->wrong == NULL; reader->rounds++)
+        reader->wrong = read_once(reader->db);
+    return NULL;
+}
+
+static void put_one(chrondb *db, const char *key, unsigned number)
+{
+    chrondb_batch *batch = NULL;
+    char value[16];
+
+    snprintf(value, sizeof(value), "%u", number);
+    assert_int_equal(chrondb_batch_new(&batch, db), 0);
+    assert_int_equal(chrondb_batch_put(batch, key, value, strlen(value), NULL), 0);
+    if (chrondb_batch_commit(batch, NULL) != 0)
+        fail_msg("%s", chrondb_last_error()->message);
+    chrondb_batch_free(batch);
+}
+
+/* Readers of one handle beside a writer, maintenance, and an index that goes away. */
+static void test_threads(void **state)
+{
+    struct world world;
+    struct reader readers[THREADS];
+    atomic_bool stop = false;
+    (void)state;
+
+    unsetenv("CHRONDB_TEST_NOW");
+    world_new(&world, 34);
+    for (unsigned i = 0; i < FIXED; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "fixed:%u", i);
+        put_one(world.db, key, i);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        readers[i] = (struct reader){.db = world.db, .stop = &stop};
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, read_on, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < rounds(160); i++) {
+        put_one(world.db, "moving", i);
+        if (i % 20 == 5)
+            assert_int_equal(chrondb_maintain(world.db), 0);
+        if (i % 40 == 15)
+            reindex(&world);
+        if (i % 50 == 25)
+            remove_index(&world);
+    }
+    stop = true;
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(readers[i].thread, NULL), 0);
+        if (readers[i].wrong != NULL)
+            fail_msg("a reader got a wrong %s after %u rounds", readers[i].wrong, readers[i].rounds);
+    }
+    world_free(&world);
+}
+
 static int clean_environment(void **state)
 {
     static const char *const names[] = {"CHRONDB_DIR", "CHRONDB_BRANCH", "CHRONDB_INDEX",
@@ -743,10 +843,9 @@ static int clean_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alike),
-        cmocka_unit_test(test_alike_whatever_happens_to_the_files),
-        cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_shared_directory),
+        cmocka_unit_test(test_alike),      cmocka_unit_test(test_alike_whatever_happens_to_the_files),
+        cmocka_unit_test(test_every_byte), cmocka_unit_test(test_shared_directory),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests_name("catalog_db", tests, clean_environment, NULL);
