@@ -245,6 +245,66 @@ static void test_torn_tail(void **state)
     place_close(&place);
 }
 
+/* What was logged while a view was saved is in the new tail. */
+static void test_carried_over(void **state)
+{
+    struct place place;
+    struct cdb_catalog *catalog;
+
+    (void)state;
+    place_open(&place);
+    for (int prepared = 0; prepared < 2; prepared++) {
+        assert_int_equal(cdb_catalog_open(&catalog, place.dir, REF), 0);
+        if (prepared)
+            assert_int_equal(cdb_catalog_prepare(catalog, place.dir), 0);
+        log_commits(&place, 3);
+        assert_int_equal(cdb_catalog_save(catalog, place.dir), 0);
+        cdb_catalog_close(catalog);
+        assert_false(probe(&place));
+        log_commits(&place, 2);
+        assert_false(probe(&place));
+    }
+    place_close(&place);
+}
+
+/* Records that do not follow each other, in a tail that is whole. */
+static void test_strange_records(void **state)
+{
+    struct place place;
+    struct cdb_manifest manifest;
+    struct file file[FILES];
+    struct cdb_catalog_commit commit = {.id = chain_oid(99999)};
+
+    (void)state;
+    place_open(&place);
+    assert_int_equal(cdb_manifest_read(&manifest, place.dir, REF), 0);
+    assert_int_equal(list_files(&place, CDB_FILE_TAIL, file), 1);
+    const struct cdb_catalog_commit *last = &place.chain.commits[place.chain.count - 1].commit;
+    for (int what = 0; what < 4; what++) {
+        struct cdb_buf data = CDB_BUF_INIT;
+        struct cdb_catalog_change changes[2] = {{"b", 1, chain_oid(1), false}, {"a", 1, chain_oid(1), false}};
+
+        cdb_buf_add(&data, file->data.ptr, file->data.len);
+        commit.time = (chrondb_time){last->time.seconds + (what == 1 ? 0 : 1), last->time.nanoseconds};
+        assert_int_equal(cdb_tail_put_record(&data, manifest.generation, what == 0 ? &manifest.last : &last->id,
+                                             &commit, changes, what == 2 ? 2 : 0),
+                         0);
+        write_file(&place, file->name, data.ptr, data.len);
+        if (what == 3) { /* this one follows */
+            struct cdb_catalog *catalog;
+            assert_int_equal(cdb_catalog_open(&catalog, place.dir, REF), 0);
+            assert_int_equal(cdb_catalog_count(catalog), place.chain.count + 1);
+            cdb_catalog_close(catalog);
+        } else {
+            assert_false(probe(&place));
+        }
+        cdb_buf_release(&data);
+    }
+    cdb_manifest_release(&manifest);
+    release_files(file, 1);
+    place_close(&place);
+}
+
 /* What is too large for a tail is left out; so is what comes after. */
 static void test_large_record(void **state)
 {
@@ -303,6 +363,27 @@ static void test_missing(void **state)
     place_close(&place);
 }
 
+/* A segment in the place of another. */
+static void test_swapped(void **state)
+{
+    struct place place;
+    struct file files[FILES];
+
+    (void)state;
+    place_open(&place);
+    size_t count = list_files(&place, CDB_FILE_SEGMENT, files);
+    for (size_t i = 0; i < count; i++) {
+        const struct file *other = &files[(i + 1) % count];
+
+        write_file(&place, files[i].name, other->data.ptr, other->data.len);
+        assert_true(probe(&place));
+        write_file(&place, files[i].name, files[i].data.ptr, files[i].data.len);
+    }
+    assert_false(probe(&place));
+    release_files(files, count);
+    place_close(&place);
+}
+
 /* A view outlives its files. */
 static void test_frozen(void **state)
 {
@@ -342,12 +423,17 @@ static bool keep_none(void *context, const char *ref)
     return false;
 }
 
-static void make_old(struct place *place, const char *name)
+static void set_old(struct place *place, const char *name)
 {
     struct timespec times[2] = {{1000000000, 0}, {1000000000, 0}};
 
-    write_file(place, name, "", 0);
     assert_int_equal(utimensat(place->dir, name, times, 0), 0);
+}
+
+static void make_old(struct place *place, const char *name)
+{
+    write_file(place, name, "", 0);
+    set_old(place, name);
 }
 
 static void test_sweep(void **state)
@@ -358,6 +444,10 @@ static void test_sweep(void **state)
 
     (void)state;
     place_open(&place);
+    size_t count = list_files(&place, "", files);
+    for (size_t i = 0; i < count; i++)
+        set_old(&place, files[i].name);
+    release_files(files, count);
     make_old(&place, "0123456789abcdef.tmp");
     make_old(&place, "0123456789abcdef.segment");
     make_old(&place, "main-0123456789abcdef.tail");
@@ -367,7 +457,7 @@ static void test_sweep(void **state)
     write_file(&place, "1123456789abcdef.tmp", "", 0); /* being written now */
     write_file(&place, "main-1123456789abcdef.tail", "", 0);
     assert_int_equal(cdb_catalog_sweep(place.dir, keep_all, NULL), 0);
-    size_t count = list_files(&place, "", files);
+    count = list_files(&place, "", files);
     assert_int_equal(count, 4 + 3);
     release_files(files, count);
     assert_false(probe(&place));
@@ -410,8 +500,10 @@ int main(void)
         cmocka_unit_test(test_damaged_segment), cmocka_unit_test(test_damaged_manifest),
         cmocka_unit_test(test_damaged_tail),    cmocka_unit_test(test_merge_damaged),
         cmocka_unit_test(test_torn_tail),       cmocka_unit_test(test_large_record),
-        cmocka_unit_test(test_missing),         cmocka_unit_test(test_frozen),
-        cmocka_unit_test(test_sweep),           cmocka_unit_test(test_names),
+        cmocka_unit_test(test_carried_over),    cmocka_unit_test(test_strange_records),
+        cmocka_unit_test(test_swapped),         cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_frozen),          cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
