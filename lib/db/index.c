@@ -19,8 +19,9 @@
 #define ATTEMPT "attempt"
 #define DAMAGED "damaged"
 
-#define NEXT_ATTEMPT_SECONDS 300
-#define NAME_DIGITS          16
+#define AFTER_FAILURE_SECONDS 300
+#define AFTER_DEATH_SECONDS   30
+#define NAME_DIGITS           16
 
 /* ---- where ------------------------------------------------------------------------------------- */
 
@@ -111,12 +112,16 @@ void cdb_db_index_unlock(int *dir, int *lock)
 
 /* ---- when -------------------------------------------------------------------------------------- */
 
+/* Somebody is at it, or has just failed (then the file is not empty), or died. */
 static bool tried_just_now(int dir)
 {
     struct stat st;
-    time_t now = time(NULL);
-    return fstatat(dir, ATTEMPT, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime <= now &&
-           st.st_mtime > now - NEXT_ATTEMPT_SECONDS;
+    if (fstatat(dir, ATTEMPT, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    time_t age = time(NULL) - st.st_mtime, wait = st.st_size > 0 ? AFTER_FAILURE_SECONDS : AFTER_DEATH_SECONDS;
+    if (age < wait && age > -wait)
+        return true;
+    return cdb_lock_is_held(dir, LOCK);
 }
 
 /* Could a directory that is not there be made? */
@@ -226,20 +231,29 @@ bool cdb_db_index_is_damaged(int dir)
     return cdb_fs_exists(dir, DAMAGED);
 }
 
-void cdb_db_index_attempt_begin(int dir)
+static void write_attempt(int dir, const char *text)
 {
-    int fd = openat(dir, ATTEMPT, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int fd = openat(dir, ATTEMPT, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return;
     (void)futimens(fd, NULL);
+    (void)cdb_fs_write_full(fd, text, strlen(text));
     close(fd);
 }
 
-void cdb_db_index_attempt_end(chrondb *db, int dir, bool complete)
+void cdb_db_index_attempt_begin(int dir)
+{
+    write_attempt(dir, "");
+}
+
+void cdb_db_index_attempt_end(chrondb *db, int dir, int result)
 {
     struct cdb_db_index *index = &db->index;
-    unlinkat(dir, ATTEMPT, 0);
-    if (!complete)
+    if (result == 0 || result == CHRONDB_EBUSY) /* the latter may be tried again at once */
+        unlinkat(dir, ATTEMPT, 0);
+    else
+        write_attempt(dir, "failed\n");
+    if (result != 0)
         return;
     index->due = false;
     pthread_mutex_lock(&index->mutex);

@@ -2,7 +2,7 @@
  *
  *     chrondb/index/           or below --index DIR, a directory for each database
  *         lock                 for those who write manifests and segments (cdb_lock_take)
- *         attempt              there while somebody builds, and after that failed: its time says when
+ *         attempt              there while somebody builds, and if that failed or he died: its time says when
  *         damaged              a reader met damage: all is to be built anew
  */
 #ifndef CDB_DB_INDEX_H
@@ -55,7 +55,7 @@ bool cdb_db_index_is_damaged(int dir);
 void cdb_db_index_wipe(int dir);
 /* Around the work: what begins and does not end is not tried again for some minutes. */
 void cdb_db_index_attempt_begin(int dir);
-void cdb_db_index_attempt_end(chrondb *db, int dir, bool complete);
+void cdb_db_index_attempt_end(chrondb *db, int dir, int result);
 
 /* ---- maintain.c ---- */
 

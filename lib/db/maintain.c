@@ -159,8 +159,7 @@ static int build(struct builder *builder, bool anew)
         builder->done = builder->total = builder->branches = 0;
         result = build_all(builder);
     }
-    if (result == 0 || result == CHRONDB_EBUSY) /* the latter may be tried again at once */
-        cdb_db_index_attempt_end(builder->db, builder->dir, result == 0);
+    cdb_db_index_attempt_end(builder->db, builder->dir, result);
     return result > 0 ? cdb_error(CHRONDB_EDAMAGED, "damaged", "the index cannot be built") : result;
 }
 

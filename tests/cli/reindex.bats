@@ -82,3 +82,19 @@ fill() {
     same commits 8 "$(info commits)"
     same documents 6 "$(info documents)"
 }
+
+@test "what died or failed is not tried again at once" {
+    fill
+    rm -rf .chrondb/chrondb/index
+    run env CHRONDB_TEST_FOREGROUND_MAINTENANCE=1 CHRONDB_TEST_FAULT=index-segment-written "$CHRONDB" count
+    [ "$status" -eq 137 ]
+    export CHRONDB_TEST_FOREGROUND_MAINTENANCE=1
+    try count
+    prints '{"count":6}'
+    same covered 0 "$(info index_commits)"
+    touch -d '1 minute ago' .chrondb/chrondb/index/attempt
+    try count
+    prints '{"count":6}'
+    same covered 6 "$(info index_commits)"
+    [ ! -e .chrondb/chrondb/index/attempt ]
+}
