@@ -149,7 +149,7 @@ if wants growth && [ -n "${have_million:-}" ]; then
     grown get get user:0000700
     grown list list user: --limit 10 --after user:0000300
     grown history history user:0000500 --limit 5
-    grown at at "'user:0000500@{30}'" user:0000700
+    grown at at "'user:0000500@{4}'" user:0000700
     rm -rf "$dir"/grown*
 fi
 rm -rf "$dir"/million*

@@ -176,4 +176,5 @@ def test(scratch, rng):
     return "; ".join(summaries)
 
 
-crash.main(test)
+if __name__ == "__main__":
+    crash.main(test)
