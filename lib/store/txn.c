@@ -75,11 +75,14 @@ static size_t peek(int fd, uint64_t at, struct cdb_record *out)
 bool cdb_journal_agrees(const struct cdb_state *state, int fd)
 {
     struct cdb_record record;
+    struct stat st;
     uint64_t half = state->active * CDB_JOURNAL_HALF, other = CDB_JOURNAL_HALF - half;
     if (state->generation == 0)
         return fd < 0 || (peek(fd, 0, &record) == 0 && peek(fd, CDB_JOURNAL_HALF, &record) == 0);
     if (fd < 0)
         return state->checkpointed >= state->generation;
+    if (fstat(fd, &st) != 0 || (uint64_t)st.st_size < half + state->tail) /* cut in the middle of the last record */
+        return false;
     if (state->last < state->tail &&
         (peek(fd, half + state->last, &record) != state->tail - state->last || record.generation != state->generation ||
          record.salt != state->salt || record.sequence != state->sequence))
