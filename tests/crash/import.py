@@ -19,7 +19,7 @@ from diskfull import CAUSE, check_full, mount_small, private_mounts
 KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 200)
 WORKERS = 4
 LINES = 3000
-WINDOW = 10.3  # seconds after which commits are published while lines still come in
+WINDOW = 0.5  # seconds, after which commits are published while lines still come in
 
 MODES = {"each": ["--commit-each"], "every": ["--commit-every", "70"], "groups": [], "one": ["--one-commit"]}
 
@@ -179,7 +179,7 @@ def kill_in_window(case, scratch, point, number):
     """Lines that come slowly: they are published while they come, and at the end."""
     db = new_db(scratch)
     process = subprocess.Popen(db.command(*case.arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=dict(db.env, CHRONDB_TEST_FAULT="%s:%d" % (point, number)))
+                               stderr=subprocess.PIPE, env=dict(db.env, CHRONDB_TEST_FAULT="%s:%d" % (point, number), CHRONDB_TEST_WINDOW_MS="400"))
     part = len(case.lines) // 3
     try:
         for i in range(3):
