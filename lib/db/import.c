@@ -46,8 +46,6 @@ struct chrondb_import {
 static int note(void *context, const struct cdb_oid *head)
 {
     chrondb_import *import = context;
-    if (import->options.mode == CHRONDB_IMPORT_ONE || import->ended)
-        return 0;
     return cdb_resume_note(&import->resume, &import->made, head);
 }
 
@@ -271,7 +269,7 @@ static int check_time(const chrondb_import *import, bool new_group)
 static int start(chrondb_import *import, const char *line, size_t size)
 {
     import->started = true;
-    if (import->options.mode == CHRONDB_IMPORT_ONE || import->options.restart)
+    if (import->options.restart)
         return 0;
     int result =
         cdb_resume_find(&import->resume, cdb_window_head(import->window), cdb_resume_first(line, size), &import->skip);

@@ -603,7 +603,8 @@ int cdb_window_publish(struct cdb_window *window, int (*before)(void *context, c
         return 0;
     int result = window->pack != NULL ? cdb_pack_seal(window->pack) : 0;
     CDB_FAULT("import-sealed");
-    cdb_feed_prepare(&window->feed);
+    if (result == 0)
+        cdb_feed_prepare(&window->feed);
     if (result == 0)
         result = move_branch(window, before, context);
     if (result != 0)
