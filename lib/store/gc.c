@@ -10,13 +10,57 @@
 #include "util/error.h"
 #include "util/fault.h"
 
-#define MARK "chrondb/maintaining" /* there is work that may leave something behind */
+#define TEMPORARY_PACK  "objects/pack/tmp_pack_chrondb_m"
+#define TEMPORARY_INDEX "objects/pack/tmp_idx_chrondb_m"
+#define NAMES_MAX       ((size_t)16 << 20)
+#define IDX_TRAILER     40 /* the pack's checksum, which is its name, and the index's */
+
+/* A pack without its index is known by nobody. */
+static void remove_if_orphan(int dir, const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "objects/pack/%s.idx", name);
+    if (!cdb_fs_exists(dir, path))
+        cdb_pack_remove(dir, name);
+}
+
+/* Packs whose removal was begun. */
+static void remove_noted(int dir)
+{
+    struct cdb_buf names = CDB_BUF_INIT;
+    struct cdb_oid oid;
+    char *rest = NULL;
+    if (cdb_fs_read(dir, CDB_MAINTENANCE_MARK, NAMES_MAX, &names) == 0 && names.ptr != NULL)
+        for (char *name = strtok_r(names.ptr, "\n", &rest); name != NULL; name = strtok_r(NULL, "\n", &rest))
+            if (strlen(name) == CDB_OID_HEX + 5 && strncmp(name, "pack-", 5) == 0 && cdb_oid_parse(name + 5, &oid))
+                remove_if_orphan(dir, name);
+    cdb_buf_release(&names);
+}
+
+/* A pack that was put in place, but its index was not: that tells its name. */
+static void remove_unindexed(int dir)
+{
+    struct stat st;
+    struct cdb_oid oid;
+    char name[CDB_OID_HEX + 6] = "pack-";
+    int fd = openat(dir, TEMPORARY_INDEX, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    bool known = fstat(fd, &st) == 0 && st.st_size > IDX_TRAILER &&
+                 cdb_fs_pread_full(fd, oid.id, CDB_OID_SIZE, st.st_size - IDX_TRAILER) == CDB_OID_SIZE;
+    close(fd);
+    if (!known)
+        return;
+    cdb_oid_format(&oid, name + 5);
+    remove_if_orphan(dir, name);
+}
 
 static void remove_leftovers(int dir)
 {
-    static const char *const files[] = {"objects/pack/tmp_pack_chrondb_m", "objects/pack/tmp_idx_chrondb_m"};
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-        unlinkat(dir, files[i], 0);
+    remove_noted(dir);
+    remove_unindexed(dir);
+    unlinkat(dir, TEMPORARY_PACK, 0);
+    unlinkat(dir, TEMPORARY_INDEX, 0);
     cdb_pack_refs_sweep(dir);
 }
 
@@ -25,9 +69,9 @@ int cdb_maintenance_begin(struct cdb_repo *repo, int wait_ms, int *lock)
     int result = cdb_lock_take(lock, repo->dir, CDB_MAINTENANCE_LOCK, wait_ms);
     if (result != 0)
         return result;
-    if (cdb_fs_exists(repo->dir, MARK))
+    if (cdb_fs_exists(repo->dir, CDB_MAINTENANCE_MARK))
         remove_leftovers(repo->dir);
-    result = cdb_fs_write_file(repo->dir, MARK, "", 0, false);
+    result = cdb_fs_write_file(repo->dir, CDB_MAINTENANCE_MARK, "", 0, false);
     CDB_FAULT("maintenance-begun");
     if (result != 0)
         cdb_lock_release(lock);
@@ -36,7 +80,7 @@ int cdb_maintenance_begin(struct cdb_repo *repo, int wait_ms, int *lock)
 
 void cdb_maintenance_end(struct cdb_repo *repo, int *lock)
 {
-    unlinkat(repo->dir, MARK, 0);
+    unlinkat(repo->dir, CDB_MAINTENANCE_MARK, 0);
     CDB_FAULT("maintenance-ended");
     cdb_lock_release(lock);
 }
@@ -44,10 +88,10 @@ void cdb_maintenance_end(struct cdb_repo *repo, int *lock)
 void cdb_maintenance_sweep(int dir)
 {
     int lock = -1;
-    if (!cdb_fs_exists(dir, MARK) || cdb_lock_take(&lock, dir, CDB_MAINTENANCE_LOCK, 0) != 0)
+    if (!cdb_fs_exists(dir, CDB_MAINTENANCE_MARK) || cdb_lock_take(&lock, dir, CDB_MAINTENANCE_LOCK, 0) != 0)
         return;
     remove_leftovers(dir);
-    unlinkat(dir, MARK, 0);
+    unlinkat(dir, CDB_MAINTENANCE_MARK, 0);
     cdb_lock_release(&lock);
 }
 

@@ -5,6 +5,10 @@
 #include "store/repack.h"
 #include "store/repo.h"
 
+/* There while there is work that may leave something behind. Its lines are the names of packs that are being removed.
+ */
+#define CDB_MAINTENANCE_MARK "chrondb/maintaining"
+
 /* Take the lock, waiting up to `wait_ms`. CHRONDB_EBUSY: somebody is at it. */
 int cdb_maintenance_begin(struct cdb_repo *repo, int wait_ms, int *lock);
 void cdb_maintenance_end(struct cdb_repo *repo, int *lock);

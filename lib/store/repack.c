@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/maintenance.h"
 #include "store/packfile.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -148,8 +149,7 @@ static int list_loose(struct cdb_repo *repo, struct loose *out)
 
 /* ---- rewriting ------------------------------------------------------------------------------------- */
 
-/* The index first, as git does it: without it the pack is not looked at. */
-static void remove_pack(int dir, const char *name)
+void cdb_pack_remove(int dir, const char *name)
 {
     static const char *const suffixes[] = {"idx", "rev", "bitmap", "mtimes", "pack"};
     char path[96];
@@ -160,13 +160,30 @@ static void remove_pack(int dir, const char *name)
     }
 }
 
-/* An index over several packs names those that go: git makes it anew when it is asked to. */
-static void remove_old(struct cdb_repo *repo, const struct old_packs *packs, size_t count, const char *name)
+static bool is_superfluous(const struct old_pack *pack, const char *name)
 {
+    return !pack->left_alone && strcmp(pack->name, name) != 0;
+}
+
+/* Which packs go is noted before: a pack whose index is gone already is known by nobody else. An index over several
+ * packs names them: git makes it anew when it is asked to. */
+static int remove_old(struct cdb_repo *repo, const struct old_packs *packs, size_t count, const char *name)
+{
+    struct cdb_buf names = CDB_BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        if (is_superfluous(&packs->list[i], name))
+            cdb_buf_addf(&names, "%s\n", packs->list[i].name);
+    int result = cdb_buf_check(&names);
+    if (result == 0 && names.len > 0)
+        result = cdb_fs_write_file(repo->dir, CDB_MAINTENANCE_MARK, names.ptr, names.len, false);
+    cdb_buf_release(&names);
+    if (result != 0)
+        return result;
     unlinkat(repo->dir, FOLDER "/multi-pack-index", 0);
     for (size_t i = 0; i < count; i++)
-        if (!packs->list[i].left_alone && strcmp(packs->list[i].name, name) != 0)
-            remove_pack(repo->dir, packs->list[i].name);
+        if (is_superfluous(&packs->list[i], name))
+            cdb_pack_remove(repo->dir, packs->list[i].name);
+    return 0;
 }
 
 static void remove_loose(struct cdb_repo *repo, const struct cdb_rewrite *rewrite, const struct loose *loose)
@@ -220,7 +237,7 @@ static int rewrite_once(struct cdb_repo *repo, struct old_packs *packs, size_t c
         result = cdb_rewrite_run(rewrite, ROLE, progress, context);
     CDB_FAULT("repack-published");
     if (result == 0 && cdb_rewrite_name(rewrite)[0] != '\0') {
-        remove_old(repo, packs, count, cdb_rewrite_name(rewrite));
+        result = remove_old(repo, packs, count, cdb_rewrite_name(rewrite));
         remove_loose(repo, rewrite, loose);
     }
     if (result == CHRONDB_EDAMAGED && leave_alone(packs, cdb_rewrite_culprit(rewrite)))

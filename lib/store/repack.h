@@ -25,6 +25,9 @@ int cdb_repack(struct cdb_repo *repo);
  * maintenance lock. */
 int cdb_repack_all(struct cdb_repo *repo, cdb_rewrite_progress progress, void *context);
 
+/* Remove the files of "objects/pack/NAME", its index first, as git does it: without it the pack is not looked at. */
+void cdb_pack_remove(int dir, const char *name);
+
 struct cdb_repack_sizes {
     uint64_t packs, packed, loose; /* packs; objects in them (twice, if several have one); loose ones */
     uint64_t bytes;                /* of packs, their indexes, and loose files */
