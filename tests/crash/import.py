@@ -179,7 +179,8 @@ def kill_in_window(case, scratch, point, number):
     """Lines that come slowly: they are published while they come, and at the end."""
     db = new_db(scratch)
     process = subprocess.Popen(db.command(*case.arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=dict(db.env, CHRONDB_TEST_FAULT="%s:%d" % (point, number), CHRONDB_TEST_WINDOW_MS="400"))
+                               stderr=subprocess.PIPE, env=dict(db.env, CHRONDB_TEST_FAULT="%s:%d" % (point, number),
+                                                                CHRONDB_TEST_WINDOW_MS="400"))
     part = len(case.lines) // 3
     try:
         for i in range(3):
@@ -217,9 +218,9 @@ def windows(case, scratch):
 # ---- random moments --------------------------------------------------------------------------------------------------
 
 
-def run_and_end(case, db, seconds, signal_number):
+def run_and_end(case, db, seconds, signal_number, window):
     process = subprocess.Popen(db.command(*case.arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=db.env)
+                               stderr=subprocess.PIPE, env=dict(db.env, CHRONDB_TEST_WINDOW_MS=window))
     killer = threading.Timer(seconds, process.send_signal, [signal_number])
     killer.start()
     try:
@@ -239,7 +240,8 @@ def random_kills(case, scratch, rng, wanted):
         there = 0
         for _ in range(rng.randrange(1, 5)):
             number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-            code, err = run_and_end(case, db, rng.uniform(0, case.seconds * 1.3), number)
+            window = rng.choice(["5", "30", "10000"])  # milliseconds: many publishings, some, or one
+            code, err = run_and_end(case, db, rng.uniform(0, case.seconds * 1.5), number, window)
             expect(code in (0, -number), lambda: "%s, signal %d: exit %d, %r" % (case.mode, number, code, err))
             now = check_cut(case, db, rng.randrange(4) == 0)
             expect(now >= there, lambda: "%d commits were there, %d are" % (there, now))
