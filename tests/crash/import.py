@@ -282,6 +282,7 @@ def disk_full(scratch, rng):
                    lambda: "a full disk: %s" % result)
         expect(result.code == 0, lambda: "with room: %s" % result)
         expect(len(commits_of(db)) == len(case.commits) + 1, "not all commits are there, or some twice")
+        crash.run(["mount", "-o", "remount,size=100m", mount])
         db.must_write(put("after", 1))
         expect(not left_over(db), lambda: "left over: %s" % left_over(db))
         db.ok("delete", "before", "after")
