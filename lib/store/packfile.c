@@ -101,9 +101,11 @@ static bool fanout_is_sound(const struct cdb_packfile *file)
 static bool parse_index(struct cdb_packfile *file)
 {
     const struct mapping *idx = &file->idx;
-    bool second = idx->len >= IDX2_HEADER && memcmp(idx->data, "\377tOc\0\0\0\2", IDX2_HEADER) == 0;
+    bool second =
+        idx->data != NULL && idx->len >= IDX2_HEADER && memcmp(idx->data, "\377tOc\0\0\0\2", IDX2_HEADER) == 0;
     size_t header = second ? IDX2_HEADER : 0, item = second ? CDB_OID_SIZE + 8 : CDB_OID_SIZE + 4;
-    if (idx->len < header + FANOUT + IDX_TRAILER || (!second && memcmp(idx->data, "\377tOc", 4) == 0))
+    if (idx->data == NULL || idx->len < header + FANOUT + IDX_TRAILER ||
+        (!second && memcmp(idx->data, "\377tOc", 4) == 0))
         return false;
     size_t tables = idx->len - header - FANOUT - IDX_TRAILER;
     const unsigned char *start = idx->data + header + FANOUT;
@@ -127,7 +129,7 @@ static bool pack_is_sound(const struct cdb_packfile *file)
 {
     const struct mapping *pack = &file->pack;
     const unsigned char *checksum = file->idx.data + file->idx.len - IDX_TRAILER;
-    return pack->len >= PACK_HEADER + PACK_TRAILER && memcmp(pack->data, "PACK\0\0\0", 7) == 0 &&
+    return pack->data != NULL && pack->len >= PACK_HEADER + PACK_TRAILER && memcmp(pack->data, "PACK\0\0\0", 7) == 0 &&
            (pack->data[7] == 2 || pack->data[7] == 3) && get_be32(pack->data + 8) == file->count &&
            memcmp(pack->data + pack->len - PACK_TRAILER, checksum, PACK_TRAILER) == 0;
 }
@@ -362,6 +364,7 @@ bool cdb_packfile_entry(const struct cdb_packfile *file, uint64_t offset, struct
         return false;
     struct reader reader = {file->pack.data + offset, file->pack.data + file->pack.len - PACK_TRAILER};
     uint64_t distance = 0;
+    out->base = 0;
     if (!read_header(&reader, out) || out->type == 0 || out->type == 5)
         return false;
     if (out->type == CDB_OFS_DELTA) {

@@ -123,8 +123,8 @@ static int compare_trees(struct walk *walk)
     struct cdb_tree_cursor old_cursor = {cdb_buf_str(&walk->old), cdb_buf_str(&walk->old) + walk->old.len};
     struct cdb_tree_cursor new_cursor = {cdb_buf_str(&walk->new), cdb_buf_str(&walk->new) + walk->new.len};
     struct cdb_tree_entry old, new;
-    int more = cdb_tree_next(&old_cursor, &old), status, result = 0;
-    while (result == 0 && (status = cdb_tree_next(&new_cursor, &new)) == 1) {
+    int more = cdb_tree_next(&old_cursor, &old), result = 0;
+    while (result == 0 && cdb_tree_next(&new_cursor, &new) == 1) {
         int order = 1;
         while (more == 1 && (order = cdb_tree_compare(&old, &new)) < 0)
             more = cdb_tree_next(&old_cursor, &old);

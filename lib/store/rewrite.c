@@ -182,7 +182,7 @@ static int add_entries(struct cdb_rewrite *rewrite, struct cdb_packfile *file)
 {
     uint32_t count = cdb_packfile_count(file);
     size_t before = rewrite->items.count;
-    struct place *places = malloc(((size_t)count + 1) * sizeof(*places));
+    struct place *places = calloc((size_t)count + 1, sizeof(*places));
     int result = places == NULL ? cdb_error_memory() : read_places(file, places);
     for (uint32_t i = 0; i < count && result == 0; i++)
         result = add_entry(rewrite, file, places, i);
