@@ -16,7 +16,7 @@
 #include "util/time.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
-#define PUBLISHED_PACKS    8 /* so many windows, and packs are merged in between */
+#define PUBLISHED_PACKS    12 /* so many windows, and packs are merged in between */
 
 struct chrondb_import {
     chrondb *db;

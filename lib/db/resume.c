@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/scratch.h"
 #include "store/timeline.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -95,7 +96,7 @@ int cdb_resume_find(struct cdb_resume *resume, const struct cdb_oid *head, uint6
 int cdb_resume_note(struct cdb_resume *resume, const struct cdb_progress_mark *mark, const struct cdb_oid *head)
 {
     struct cdb_buf text = CDB_BUF_INIT;
-    char hex[CDB_OID_HEX + 1], temporary[72];
+    char hex[CDB_OID_HEX + 1];
     int dir = resume->repo->dir;
     resume->noted[0] = resume->noted[1];
     resume->noted[1] = *mark;
@@ -106,11 +107,10 @@ int cdb_resume_note(struct cdb_resume *resume, const struct cdb_progress_mark *m
         cdb_oid_format(&noted->head, hex);
         cdb_buf_addf(&text, "%" PRIu64 " %" PRIu64 " %" PRIx64 " %s\n", noted->lines, noted->bytes, noted->sum, hex);
     }
-    snprintf(temporary, sizeof(temporary), "%s.tmp", resume->path);
     int result = cdb_buf_check(&text);
     if (result == 0)
-        result = cdb_fs_write_file(dir, temporary, text.ptr, text.len, true);
-    if (result == 0 && renameat(dir, temporary, dir, resume->path) != 0)
+        result = cdb_fs_write_file(dir, CDB_RESUME_TEMPORARY, text.ptr, text.len, true);
+    if (result == 0 && renameat(dir, CDB_RESUME_TEMPORARY, dir, resume->path) != 0)
         result = cdb_error_errno(resume->path, "cannot write '%s'", resume->path);
     if (result == 0)
         result = cdb_fs_sync_dir(dir, "chrondb");
@@ -120,8 +120,5 @@ int cdb_resume_note(struct cdb_resume *resume, const struct cdb_progress_mark *m
 
 void cdb_resume_clear(struct cdb_resume *resume)
 {
-    char temporary[72];
-    snprintf(temporary, sizeof(temporary), "%s.tmp", resume->path);
-    unlinkat(resume->repo->dir, temporary, 0);
     unlinkat(resume->repo->dir, resume->path, 0);
 }

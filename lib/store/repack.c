@@ -18,16 +18,28 @@
 #define FOLDER "objects/pack"
 #define ROLE   "m"
 
-size_t cdb_repack_plan(const uint64_t *counts, size_t packs)
+/* The same, of the smallest packs that have not more than `limit` objects together. */
+static size_t plan_within(const uint64_t *counts, size_t packs, uint64_t limit)
 {
     uint64_t below = 0;
     size_t merge = 0;
-    if (packs <= CDB_PACKS_FEW)
-        return 0;
-    for (size_t i = 0; i < packs; i++) {
+    for (size_t i = 0; i < packs && counts[i] <= limit - below; i++) {
         if (i > 0 && counts[i] < 2 * below)
             merge = i + 1;
         below += counts[i];
+    }
+    return merge;
+}
+
+size_t cdb_repack_plan(const uint64_t *counts, size_t packs)
+{
+    size_t merge = 0;
+    if (packs <= CDB_PACKS_FEW)
+        return 0;
+    for (uint64_t limit = CDB_MERGE_OBJECTS; merge == 0 && limit < UINT64_MAX / 8; limit *= 4) {
+        merge = plan_within(counts, packs, limit);
+        if (packs <= CDB_PACKS_MANY)
+            break;
     }
     return merge;
 }

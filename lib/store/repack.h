@@ -10,11 +10,14 @@
 #include "store/repo.h"
 #include "store/rewrite.h"
 
-#define CDB_PACKS_FEW 4 /* so many are never merged */
+#define CDB_PACKS_FEW     4 /* so many are never merged */
+#define CDB_PACKS_MANY    12
+#define CDB_MERGE_OBJECTS 1500000 /* in one merge: it takes about 100 bytes of memory and 20 microseconds for each */
 
 /* How many of the smallest packs to merge, given the numbers of objects in ascending order: 0 for none. Afterwards each
  * pack has at least twice as many objects as all smaller ones together, so n objects lie in about log2(n) packs, and
- * every object is copied about that often. Pure. */
+ * every object is copied about that often. But what would be more than CDB_MERGE_OBJECTS stays apart (gc merges all),
+ * unless there are more than CDB_PACKS_MANY packs: then four times that is the limit, and so on. Pure. */
 size_t cdb_repack_plan(const uint64_t *counts, size_t packs);
 
 /* Merge what the plan says. The caller holds the maintenance lock. Readers in flight keep the files that they have

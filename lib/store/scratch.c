@@ -84,6 +84,7 @@ void cdb_scratch_sweep(int dir)
     }
     if (listing != NULL)
         closedir(listing);
+    unlinkat(dir, CDB_RESUME_TEMPORARY, 0);
     unlinkat(dir, CDB_SCRATCH_PATH, AT_REMOVEDIR);
     cdb_error_clear();
 }

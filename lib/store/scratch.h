@@ -4,7 +4,8 @@
 #ifndef CDB_STORE_SCRATCH_H
 #define CDB_STORE_SCRATCH_H
 
-#define CDB_SCRATCH_PATH "chrondb/import"
+#define CDB_SCRATCH_PATH     "chrondb/import"
+#define CDB_RESUME_TEMPORARY "chrondb/resume.tmp" /* written under the writer lock, by an import that has a scratch */
 
 struct cdb_scratch {
     int dir, lock;

@@ -32,6 +32,21 @@ static void test_only_the_small_ones_merge(void **state)
     assert_int_equal(cdb_repack_plan(counts, 5), 3);
 }
 
+/* A merge of millions would take minutes and a gigabyte: not for a few packs more or less. */
+static void test_large_ones_stay(void **state)
+{
+    uint64_t counts[32] = {100, 100, 100};
+    (void)state;
+    for (size_t i = 3; i < 32; i++)
+        counts[i] = 1000000;
+    assert_int_equal(cdb_repack_plan(counts, 12), 3);
+    assert_int_equal(cdb_repack_plan(counts + 3, 12), 0);
+    assert_int_equal(cdb_repack_plan(counts + 3, 13), 6);
+    for (size_t i = 3; i < 32; i++)
+        counts[i] = 7000000;
+    assert_int_equal(cdb_repack_plan(counts + 3, 13), 3);
+}
+
 static int ascending(const void *left, const void *right)
 {
     const uint64_t *a = left, *b = right;
@@ -73,6 +88,7 @@ int main(void)
         cmocka_unit_test(test_few_packs_stay),
         cmocka_unit_test(test_geometric_stays),
         cmocka_unit_test(test_only_the_small_ones_merge),
+        cmocka_unit_test(test_large_ones_stay),
         cmocka_unit_test(test_packs_stay_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
