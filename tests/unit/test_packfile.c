@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include "store/delta.h"
 #include "store/pack.h"
 #include "store/packfile.h"
+#include "store/rewrite.h"
 #include "util/fs.h"
 
 #define DOCUMENTS 200
@@ -244,13 +247,80 @@ static void test_mutations(void **state)
     tear_down(&world);
 }
 
+/* ---- threads ------------------------------------------------------------------------------------- */
+
+struct reading {
+    struct world *world;
+    struct cdb_objects *objects;
+    atomic_bool *stop;
+    unsigned start;
+    int failures;
+};
+
+static void *read_documents(void *context)
+{
+    struct reading *reading = context;
+    struct cdb_buf out = CDB_BUF_INIT;
+    for (unsigned i = reading->start; !atomic_load(reading->stop); i += 7) {
+        int type = CDB_ANY, index = (int)(i % DOCUMENTS);
+        if (cdb_objects_find(reading->objects, &reading->world->oids[index], 4096, &type, &out) != 0 ||
+            strcmp(cdb_buf_str(&out), reading->world->texts[index]) != 0)
+            reading->failures++;
+    }
+    cdb_buf_release(&out);
+    return NULL;
+}
+
+/* All documents in a pack of another name; the old one goes. */
+static void write_anew(struct world *world, int round)
+{
+    struct cdb_rewrite *rewrite = NULL;
+    char old[CDB_OID_HEX + 6], text[32], path[128];
+    snprintf(old, sizeof(old), "%s", world->name);
+    snprintf(text, sizeof(text), "round %d", round);
+    struct cdb_oid extra = store_blob(&world->store, text);
+    assert_int_equal(cdb_rewrite_new(&rewrite, world->store.dir, world->store.objects), 0);
+    assert_int_equal(cdb_rewrite_add_pack(rewrite, old), 0);
+    assert_int_equal(cdb_rewrite_add_loose(rewrite, &extra), 0);
+    assert_int_equal(cdb_rewrite_run(rewrite, "t", NULL, NULL), 0);
+    snprintf(world->name, sizeof(world->name), "%s", cdb_rewrite_name(rewrite));
+    cdb_rewrite_free(rewrite);
+    snprintf(path, sizeof(path), "objects/pack/%s.idx", old);
+    assert_int_equal(unlinkat(world->store.dir, path, 0), 0);
+    snprintf(path, sizeof(path), "objects/pack/%s.pack", old);
+    assert_int_equal(unlinkat(world->store.dir, path, 0), 0);
+}
+
+static void test_threads(void **state)
+{
+    struct world world;
+    pthread_t threads[4];
+    struct reading readings[4];
+    atomic_bool stop = false;
+    struct cdb_objects *objects = NULL;
+    (void)state;
+    set_up(&world);
+    assert_int_equal(cdb_objects_new(&objects, world.store.dir), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        readings[i] = (struct reading){&world, objects, &stop, i * 31, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, read_documents, &readings[i]), 0);
+    }
+    for (int round = 0; round < 40; round++)
+        write_anew(&world, round);
+    atomic_store(&stop, true);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(readings[i].failures, 0);
+    }
+    cdb_objects_free(objects);
+    tear_down(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_pack),
-        cmocka_unit_test(test_packs_come_and_go),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_one_pack),  cmocka_unit_test(test_packs_come_and_go), cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_mutations), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
