@@ -26,7 +26,7 @@
 #define LARGE       ((uint64_t)1 << 31) /* offsets from here on go into the index's table of 8-byte ones */
 #define PACK_FOLDER "objects/pack"
 #define OFS_DELTA   6
-#define STORED_MAX  64 /* bytes of a delta that is stored, not deflated */
+#define STORED_MAX  128 /* bytes of a delta that is stored, not deflated */
 
 struct entry {
     struct cdb_oid oid;

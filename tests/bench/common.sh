@@ -50,7 +50,7 @@ show() {
                 limit = p[i + 2]
                 if (sub(/^x/, "", limit)) {
                     ratio = median[p[i + 1]] / median[p[i]]
-                    printf "  %-62s %6.2f times as fast (target >= %s%s)\n", p[i] " beside " p[i + 1], ratio, limit, (ratio >= limit ? "" : ": MISSED")
+                    printf "  %-62s %6.2f times as fast (target >= %s%s)\n", p[i] " beside " p[i + 1], ratio, limit, (ratio >= limit + 0 ? "" : ": MISSED")
                 } else {
                     ratio = median[p[i]] / median[p[i + 1]]
                     printf "  %-62s %6.2f  (target <= %s%s)\n", p[i] " / " p[i + 1], ratio, limit, ratio <= limit ? "" : ": MISSED"
