@@ -159,6 +159,8 @@ class Judge:
                 crash.difference(dict(states[0], **pushed), after, ""), notes.decode()))
         db.check_history()
         crash.fsck(db.path)
+        refs = getattr(recording, "refs", None)
+        expect(refs is None or git(db.path, "show-ref", "side", "a/b", "one") == refs, "refs changed")
 
     def look_read_only(self, db, path, states, pushed):
         """Who may not write reads through the journal."""
@@ -257,6 +259,23 @@ def record_checkpoint(scratch, rng):
     return recording
 
 
+def record_gc(scratch, rng):
+    """Also of refs: what they were before it, they are after it."""
+    recording = base(scratch, "gc")
+    db = recording.db
+    for i in range(3):
+        db.must_write(put("kp:%d" % i, {"n": i, "text": "some words that stay " * 4}))
+        crash.pack(db)
+    for name in ("refs/heads/side", "refs/heads/a/b", "refs/tags/one"):
+        git(db.path, "update-ref", name, "main~1")
+    recording.refs = git(db.path, "show-ref", "side", "a/b", "one")
+    recording.start()
+    recording.step(put("kp:1", "before"))
+    recording.step(crash.Operation(["gc"], {}))
+    recording.step(put("kp:2", "after"))
+    return recording
+
+
 def record_push(scratch):
     recording = base(scratch, "push").start()
     recording.step(put("kb:1", 1))
@@ -349,6 +368,7 @@ def test(scratch, rng):
         jobs = rng.sample(jobs, int(len(jobs) * SAMPLES))
     for recording, number in ((record_creation(scratch), 80), (record_creation_in_place(scratch), 80), (writes, 150),
                               (record_large(scratch, rng), 40), (record_checkpoint(scratch, rng), 40),
+                              (record_gc(scratch, rng), 150),
                               (record_push(scratch), 100), (record_dead(scratch), 100),
                               *((record_damage(scratch, rng, what), 12) for what in DAMAGES),
                               (record_recovery(scratch, writes, rng, False), 80),
