@@ -116,6 +116,39 @@ def fill(scratch, rng, what, writes, size, inodes=100000):
     return "%s: %d writes, %d refused" % (what, puts, refusals)
 
 
+def gc_on_a_full_disk(scratch, rng):
+    """It says so, loses nothing, leaves nothing behind; with room again it is done."""
+    mount = scratch.new("mount")
+    expect(mount_small(mount, "24m", 100000), "cannot mount a small file system at %s" % mount)
+    db = Db(os.path.join(mount, "db"))
+    ballast = os.path.join(mount, "ballast")
+    refused = done = 0
+    try:
+        for i in range(12):
+            db.must_write(batch({"b:%d:%d" % (i % 3, n): noise(rng, 3000) for n in range(60)}))
+        for left in [0, 4096, 16384] + [rng.randrange(1 << 21) for _ in range(12)] + [1 << 22]:
+            status = os.statvfs(mount)
+            with open(ballast, "wb") as file:
+                file.write(bytes(max(0, status.f_bavail * status.f_frsize - left)))
+            result = db.run("gc")
+            if result.code == 0:
+                done += 1
+            else:
+                refused += 1
+                check_refused(result, "gc with %d bytes left" % left)
+            check_full(db, "gc with %d bytes left" % left)
+            os.remove(ballast)
+            files = [n for n in os.listdir(os.path.join(db.path, "objects/pack")) if not n.startswith("pack-")]
+            expect(not files, "left over: %s" % files)
+            db.must_write(batch({"c:%d:%d" % (left % 7, n): noise(rng, 1000) for n in range(20)}))
+        db.ok("gc")
+        db.check()
+    finally:
+        run(["umount", "-l", mount])
+    expect(refused > 3, "gc met no full disk")
+    return "gc: %d refused, %d done" % (refused, done)
+
+
 def limited(scratch, rng):
     """Without mounts: files may not grow beyond a limit. The kernel says EFBIG, the same code runs."""
     db = Db(scratch.new())
@@ -171,6 +204,7 @@ def test(scratch, rng):
         summaries.append(fill(scratch, rng, "all kinds", mixed_writes, "16m"))
         summaries.append(fill(scratch, rng, "batches beyond the journal", huge_writes, "24m"))
         summaries.append(fill(scratch, rng, "no more files", small_writes, "100m", 900))
+        summaries.append(gc_on_a_full_disk(scratch, rng))
     else:
         summaries.append(limited(scratch, rng) + "; no full file system: may not mount")
     return "; ".join(summaries)
