@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/members.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "util/array.h"
@@ -8,13 +9,13 @@
 
 #define HEIGHT_MAX 255u
 
-int cdb_members_add(struct cdb_members *items, const struct cdb_member *item)
+int cdb_members_add(struct cdb_members *members, const struct cdb_member *member)
 {
-    if (items->count >= CDB_NO_MEMBER - 1)
+    if (members->count >= CDB_NO_MEMBER - 1)
         return cdb_error(CHRONDB_ESYSTEM, "internal", "too many objects for one pack");
-    int result = cdb_array_grow(&items->list, &items->room, items->count, sizeof(*items->list));
+    int result = cdb_array_grow(&members->list, &members->room, members->count, sizeof(*members->list));
     if (result == 0)
-        items->list[items->count++] = *item;
+        members->list[members->count++] = *member;
     return result;
 }
 
@@ -30,70 +31,80 @@ static int by_oid(const void *left, const void *right)
     return (a->source > b->source) - (a->source < b->source);
 }
 
-void cdb_members_sort(struct cdb_members *items)
+void cdb_members_sort(struct cdb_members *members)
 {
     size_t kept = 0;
-    if (items->count > 1)
-        qsort(items->list, items->count, sizeof(*items->list), by_oid);
-    for (size_t i = 0; i < items->count; i++) {
-        if (kept > 0 && cdb_oid_equal(&items->list[kept - 1].oid, &items->list[i].oid))
-            items->list[kept - 1].flags |= CDB_MEMBER_TWICE;
+    if (members->count > 1)
+        qsort(members->list, members->count, sizeof(*members->list), by_oid);
+    for (size_t i = 0; i < members->count; i++) {
+        if (kept > 0 && cdb_oid_equal(&members->list[kept - 1].oid, &members->list[i].oid))
+            members->list[kept - 1].flags |= CDB_MEMBER_TWICE;
         else
-            items->list[kept++] = items->list[i];
+            members->list[kept++] = members->list[i];
     }
-    items->count = kept;
+    members->count = kept;
 }
 
-uint32_t cdb_members_find(const struct cdb_members *items, const struct cdb_oid *oid)
+/* Most ids differ in their first eight bytes: the order of these as one number. */
+static uint64_t first_bytes(const struct cdb_oid *oid)
 {
-    size_t low = 0, high = items->count;
+    uint64_t value;
+    memcpy(&value, oid->id, sizeof(value));
+    return be64toh(value);
+}
+
+uint32_t cdb_members_find(const struct cdb_members *members, const struct cdb_oid *oid)
+{
+    size_t low = 0, high = members->count;
+    uint64_t wanted = first_bytes(oid);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (memcmp(items->list[middle].oid.id, oid->id, CDB_OID_SIZE) < 0)
+        uint64_t found = first_bytes(&members->list[middle].oid);
+        if (found < wanted || (found == wanted && memcmp(members->list[middle].oid.id, oid->id, CDB_OID_SIZE) < 0))
             low = middle + 1;
         else
             high = middle;
     }
-    return low < items->count && cdb_oid_equal(&items->list[low].oid, oid) ? (uint32_t)low : CDB_NO_MEMBER;
+    return low < members->count && cdb_oid_equal(&members->list[low].oid, oid) ? (uint32_t)low : CDB_NO_MEMBER;
 }
 
-/* From `item` down to what is whole: nothing on the way is lower than what stands on it. Ends also in a circle, which
+/* From `member` down to what is whole: nothing on the way is lower than what stands on it. Ends also in a circle, which
  * hostile packs may have: the heights do not get beyond their maximum. */
-static void raise_bases(struct cdb_members *items, uint32_t item)
+static void raise_bases(struct cdb_members *members, uint32_t member)
 {
-    struct cdb_member *list = items->list;
-    for (uint32_t base = list[item].base; base != CDB_NO_MEMBER; item = base, base = list[item].base) {
-        if (list[base].height > list[item].height || list[base].height == HEIGHT_MAX)
+    struct cdb_member *list = members->list;
+    for (uint32_t base = list[member].base; base != CDB_NO_MEMBER; member = base, base = list[member].base) {
+        if (list[base].height > list[member].height || list[base].height == HEIGHT_MAX)
             break;
-        list[base].height = (uint8_t)(list[item].height + 1u < HEIGHT_MAX ? list[item].height + 1u : HEIGHT_MAX);
+        list[base].height = (uint8_t)(list[member].height + 1u < HEIGHT_MAX ? list[member].height + 1u : HEIGHT_MAX);
     }
 }
 
-void cdb_members_measure(struct cdb_members *items)
+void cdb_members_measure(struct cdb_members *members)
 {
-    for (size_t i = 0; i < items->count; i++)
-        if (items->list[i].base != CDB_NO_MEMBER)
-            raise_bases(items, (uint32_t)i);
+    for (size_t i = 0; i < members->count; i++)
+        if (members->list[i].base != CDB_NO_MEMBER)
+            raise_bases(members, (uint32_t)i);
 }
 
-bool cdb_members_link(struct cdb_members *items, uint32_t item, uint32_t base, unsigned limit)
+bool cdb_members_link(struct cdb_members *members, uint32_t member, uint32_t base, unsigned limit)
 {
-    struct cdb_member *list = items->list;
-    if (item == base || list[item].base != CDB_NO_MEMBER || list[item].type != list[base].type)
+    struct cdb_member *list = members->list;
+    if (member == base || list[member].base != CDB_NO_MEMBER || list[member].type != list[base].type)
         return false;
-    unsigned length = list[item].height + 1u;
+    unsigned length = list[member].height + 1u;
     for (uint32_t below = base; list[below].base != CDB_NO_MEMBER; below = list[below].base)
-        if (++length > limit || list[below].base == item)
+        if (++length > limit || list[below].base == member)
             return false;
     if (length > limit)
         return false;
-    list[item].base = base;
-    raise_bases(items, item);
+    list[member].base = base;
+    raise_bases(members, member);
     return true;
 }
 
-void cdb_members_release(struct cdb_members *items)
+void cdb_members_release(struct cdb_members *members)
 {
-    free(items->list);
-    *items = (struct cdb_members){NULL, 0, 0};
+    free(members->list);
+    *members = (struct cdb_members){NULL, 0, 0};
 }

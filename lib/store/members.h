@@ -26,7 +26,7 @@ struct cdb_member {
     uint32_t crc;   /* of the entry */
     uint64_t where; /* in its source */
     uint64_t len;   /* there */
-    uint32_t base;  /* another item, or CDB_NO_MEMBER (before cdb_members_sort: a position in the source's index) */
+    uint32_t base;  /* another member, or CDB_NO_MEMBER (before cdb_members_sort: a position in the source's index) */
     uint32_t entry; /* in the new pack, once it is written */
     uint32_t rank;  /* in the order of writing, or CDB_NO_RANK */
     uint16_t source;
@@ -40,17 +40,17 @@ struct cdb_members {
     size_t count, room;
 };
 
-int cdb_members_add(struct cdb_members *items, const struct cdb_member *item);
+int cdb_members_add(struct cdb_members *members, const struct cdb_member *member);
 /* In the order of ids, each once: what lies there as a delta is kept rather than what is whole, then the lower source.
  */
-void cdb_members_sort(struct cdb_members *items);
+void cdb_members_sort(struct cdb_members *members);
 /* The index of the object, or CDB_NO_MEMBER. */
-uint32_t cdb_members_find(const struct cdb_members *items, const struct cdb_oid *oid);
+uint32_t cdb_members_find(const struct cdb_members *members, const struct cdb_oid *oid);
 /* Tell the bases how high what stands on them is; bases that were known from the start. */
-void cdb_members_measure(struct cdb_members *items);
-/* Let `item` stand on `base` unless it stands on something already, or would, in the end, on itself, or the chain would
- * be longer than `limit`. */
-bool cdb_members_link(struct cdb_members *items, uint32_t item, uint32_t base, unsigned limit);
-void cdb_members_release(struct cdb_members *items);
+void cdb_members_measure(struct cdb_members *members);
+/* Let `member` stand on `base` unless it stands on something already, or would, in the end, on itself, or the chain
+ * would be longer than `limit`. */
+bool cdb_members_link(struct cdb_members *members, uint32_t member, uint32_t base, unsigned limit);
+void cdb_members_release(struct cdb_members *members);
 
 #endif

@@ -14,7 +14,7 @@
 struct commit {
     struct cdb_oid tree, parent; /* parent: zeros if there is none */
     int64_t seconds;
-    uint32_t item;
+    uint32_t member;
     bool done;
 };
 
@@ -24,12 +24,12 @@ struct pair {
 };
 
 struct walk {
-    struct cdb_members *items;
+    struct cdb_members *members;
     const struct cdb_pairs_help *help;
     unsigned limit;
     struct commit *commits; /* newest first */
     size_t commit_count, commit_room;
-    uint32_t *by_item; /* item -> commit, for the commits in the order of their items */
+    uint32_t *by_item; /* member -> commit, for the commits in the order of their members */
     struct pair *pairs;
     size_t pair_count, pair_room;
     uint32_t rank;
@@ -38,11 +38,11 @@ struct walk {
 
 /* ---- the commits ------------------------------------------------------------------------------- */
 
-static int add_commit(struct walk *walk, uint32_t item)
+static int add_commit(struct walk *walk, uint32_t member)
 {
     struct cdb_commit parsed;
-    struct commit commit = {.item = item};
-    int result = walk->help->read(walk->help->context, item, &walk->new);
+    struct commit commit = {.member = member};
+    int result = walk->help->read(walk->help->context, member, &walk->new);
     if (result == 0)
         result = cdb_commit_parse(&parsed, cdb_buf_str(&walk->new), walk->new.len);
     if (result != 0)
@@ -62,34 +62,34 @@ static int newest_first(const void *left, const void *right)
     const struct commit *a = left, *b = right;
     if (a->seconds != b->seconds)
         return (a->seconds < b->seconds) - (a->seconds > b->seconds);
-    return (a->item > b->item) - (a->item < b->item);
+    return (a->member > b->member) - (a->member < b->member);
 }
 
 static int read_commits(struct walk *walk)
 {
     int result = 0;
-    for (size_t i = 0; i < walk->items->count && result == 0; i++)
-        if (walk->items->list[i].type == CDB_COMMIT)
+    for (size_t i = 0; i < walk->members->count && result == 0; i++)
+        if (walk->members->list[i].type == CDB_COMMIT)
             result = add_commit(walk, (uint32_t)i);
-    if (result == 0 && (walk->by_item = malloc((walk->items->count + 1) * sizeof(*walk->by_item))) == NULL)
+    if (result == 0 && (walk->by_item = malloc((walk->members->count + 1) * sizeof(*walk->by_item))) == NULL)
         result = cdb_error_memory();
     if (result != 0)
         return result;
     if (walk->commit_count > 1)
         qsort(walk->commits, walk->commit_count, sizeof(*walk->commits), newest_first);
-    for (size_t i = 0; i < walk->items->count; i++)
+    for (size_t i = 0; i < walk->members->count; i++)
         walk->by_item[i] = CDB_NO_MEMBER;
     for (size_t i = 0; i < walk->commit_count; i++)
-        walk->by_item[walk->commits[i].item] = (uint32_t)i;
+        walk->by_item[walk->commits[i].member] = (uint32_t)i;
     return 0;
 }
 
 /* ---- two trees --------------------------------------------------------------------------------- */
 
-static void meet(struct walk *walk, uint32_t item)
+static void meet(struct walk *walk, uint32_t member)
 {
-    if (walk->items->list[item].rank == CDB_NO_RANK)
-        walk->items->list[item].rank = walk->rank++;
+    if (walk->members->list[member].rank == CDB_NO_RANK)
+        walk->members->list[member].rank = walk->rank++;
 }
 
 static int push(struct walk *walk, uint32_t old, uint32_t new)
@@ -105,7 +105,7 @@ static int compare_entries(struct walk *walk, const struct cdb_tree_entry *old, 
 {
     if (cdb_oid_equal(&old->oid, &new->oid))
         return 0;
-    uint32_t before = cdb_members_find(walk->items, &old->oid), after = cdb_members_find(walk->items, &new->oid);
+    uint32_t before = cdb_members_find(walk->members, &old->oid), after = cdb_members_find(walk->members, &new->oid);
     if (after == CDB_NO_MEMBER)
         return 0;
     meet(walk, after);
@@ -114,7 +114,7 @@ static int compare_entries(struct walk *walk, const struct cdb_tree_entry *old, 
     if (cdb_mode_is_dir(old->mode) && cdb_mode_is_dir(new->mode))
         return push(walk, before, after);
     if (cdb_mode_is_file(old->mode) && cdb_mode_is_file(new->mode))
-        cdb_members_link(walk->items, before, after, walk->limit);
+        cdb_members_link(walk->members, before, after, walk->limit);
     return 0;
 }
 
@@ -131,9 +131,9 @@ static int compare_trees(struct walk *walk)
         if (more == 1 && order == 0) {
             result = compare_entries(walk, &old, &new);
         } else {
-            uint32_t item = cdb_members_find(walk->items, &new.oid);
-            if (item != CDB_NO_MEMBER)
-                meet(walk, item);
+            uint32_t member = cdb_members_find(walk->members, &new.oid);
+            if (member != CDB_NO_MEMBER)
+                meet(walk, member);
         }
     }
     return result;
@@ -142,10 +142,10 @@ static int compare_trees(struct walk *walk)
 /* Each new tree is compared once: what hostile trees repeat is not looked at again and again. */
 static int compare_pair(struct walk *walk, struct pair pair)
 {
-    struct cdb_member *list = walk->items->list;
+    struct cdb_member *list = walk->members->list;
     if (list[pair.old].type != CDB_TREE || list[pair.new].type != CDB_TREE)
         return 0;
-    cdb_members_link(walk->items, pair.old, pair.new, walk->limit);
+    cdb_members_link(walk->members, pair.old, pair.new, walk->limit);
     if ((list[pair.new].flags & CDB_MEMBER_PAIRED) != 0)
         return 0;
     list[pair.new].flags |= CDB_MEMBER_PAIRED;
@@ -159,8 +159,8 @@ static int compare_pair(struct walk *walk, struct pair pair)
 
 static int compare_commits(struct walk *walk, const struct commit *commit, const struct commit *parent)
 {
-    uint32_t new = cdb_members_find(walk->items, &commit->tree);
-    uint32_t old = parent != NULL ? cdb_members_find(walk->items, &parent->tree) : CDB_NO_MEMBER;
+    uint32_t new = cdb_members_find(walk->members, &commit->tree);
+    uint32_t old = parent != NULL ? cdb_members_find(walk->members, &parent->tree) : CDB_NO_MEMBER;
     int result = 0;
     if (new == CDB_NO_MEMBER)
         return 0;
@@ -180,10 +180,10 @@ static int walk_commits(struct walk *walk)
     for (size_t i = 0; i < walk->commit_count && result == 0; i++) {
         for (struct commit *commit = &walk->commits[i]; commit != NULL && !commit->done && result == 0;) {
             commit->done = true;
-            meet(walk, commit->item);
-            uint32_t item =
-                cdb_oid_is_zero(&commit->parent) ? CDB_NO_MEMBER : cdb_members_find(walk->items, &commit->parent);
-            uint32_t index = item != CDB_NO_MEMBER ? walk->by_item[item] : CDB_NO_MEMBER;
+            meet(walk, commit->member);
+            uint32_t member =
+                cdb_oid_is_zero(&commit->parent) ? CDB_NO_MEMBER : cdb_members_find(walk->members, &commit->parent);
+            uint32_t index = member != CDB_NO_MEMBER ? walk->by_item[member] : CDB_NO_MEMBER;
             struct commit *parent = index != CDB_NO_MEMBER ? &walk->commits[index] : NULL;
             result = compare_commits(walk, commit, parent);
             commit = parent;
@@ -194,9 +194,9 @@ static int walk_commits(struct walk *walk)
     return result;
 }
 
-int cdb_pairs_find(struct cdb_members *items, unsigned chain_limit, const struct cdb_pairs_help *help)
+int cdb_pairs_find(struct cdb_members *members, unsigned chain_limit, const struct cdb_pairs_help *help)
 {
-    struct walk walk = {.items = items, .help = help, .limit = chain_limit};
+    struct walk walk = {.members = members, .help = help, .limit = chain_limit};
     int result = read_commits(&walk);
     if (result == 0)
         result = walk_commits(&walk);

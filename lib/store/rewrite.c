@@ -28,7 +28,7 @@ struct cdb_rewrite {
     struct cdb_objects *objects;
     struct cdb_packfile **packs;
     size_t pack_count, pack_room;
-    struct cdb_members items;
+    struct cdb_members members;
     struct cdb_pack *pack;
     struct cdb_buf content, base, delta;
     const char *culprit;
@@ -62,7 +62,7 @@ void cdb_rewrite_free(struct cdb_rewrite *rewrite)
     for (size_t i = 0; i < rewrite->pack_count; i++)
         cdb_packfile_release(rewrite->packs[i]);
     free(rewrite->packs);
-    cdb_members_release(&rewrite->items);
+    cdb_members_release(&rewrite->members);
     cdb_pack_free(rewrite->pack);
     cdb_buf_release(&rewrite->content);
     cdb_buf_release(&rewrite->base);
@@ -72,7 +72,7 @@ void cdb_rewrite_free(struct cdb_rewrite *rewrite)
 
 size_t cdb_rewrite_count(const struct cdb_rewrite *rewrite)
 {
-    return rewrite->items.count;
+    return rewrite->members.count;
 }
 
 const char *cdb_rewrite_name(const struct cdb_rewrite *rewrite)
@@ -87,9 +87,9 @@ const char *cdb_rewrite_culprit(const struct cdb_rewrite *rewrite)
 
 bool cdb_rewrite_wrote(const struct cdb_rewrite *rewrite, const struct cdb_oid *oid)
 {
-    uint32_t item = cdb_members_find(&rewrite->items, oid);
-    return rewrite->name[0] != '\0' && item != CDB_NO_MEMBER &&
-           (rewrite->items.list[item].flags & CDB_MEMBER_WRITTEN) != 0;
+    uint32_t member = cdb_members_find(&rewrite->members, oid);
+    return rewrite->name[0] != '\0' && member != CDB_NO_MEMBER &&
+           (rewrite->members.list[member].flags & CDB_MEMBER_WRITTEN) != 0;
 }
 
 /* ---- what there is to write ---------------------------------------------------------------------- */
@@ -131,21 +131,21 @@ static int read_places(const struct cdb_packfile *file, struct place *places)
 
 /* On what a delta stands, as a position in the index. */
 static int find_base(const struct cdb_packfile *file, const struct place *places, const struct cdb_packed *entry,
-                     struct cdb_member *item)
+                     struct cdb_member *member)
 {
     uint32_t position;
     if (entry->type == CDB_REF_DELTA) {
         if (cdb_packfile_find(file, &entry->base_oid, &position))
-            item->base = position;
+            member->base = position;
         else
-            item->flags = CDB_MEMBER_EXPAND; /* nobody writes such packs */
+            member->flags = CDB_MEMBER_EXPAND; /* nobody writes such packs */
         return 0;
     }
     struct place wanted = {entry->base, 0};
     const struct place *base = bsearch(&wanted, places, cdb_packfile_count(file), sizeof(*places), by_offset);
     if (base == NULL)
         return malformed(file);
-    item->base = base->position;
+    member->base = base->position;
     return 0;
 }
 
@@ -155,39 +155,39 @@ static int add_entry(struct cdb_rewrite *rewrite, const struct cdb_packfile *fil
     uint32_t count = cdb_packfile_count(file), position = places[index].position;
     uint64_t end = index + 1 < count ? places[index + 1].offset : cdb_packfile_bytes(file) - 20;
     struct cdb_packed entry;
-    struct cdb_member item = {.where = places[index].offset,
-                              .len = end - places[index].offset,
-                              .base = CDB_NO_MEMBER,
-                              .entry = CDB_NO_ENTRY,
-                              .rank = CDB_NO_RANK,
-                              .source = (uint16_t)rewrite->pack_count};
-    if (!cdb_packfile_entry(file, item.where, &entry))
+    struct cdb_member member = {.where = places[index].offset,
+                                .len = end - places[index].offset,
+                                .base = CDB_NO_MEMBER,
+                                .entry = CDB_NO_ENTRY,
+                                .rank = CDB_NO_RANK,
+                                .source = (uint16_t)rewrite->pack_count};
+    if (!cdb_packfile_entry(file, member.where, &entry))
         return malformed(file);
-    uint64_t head = cdb_packfile_bytes(file) - 20 - entry.avail - item.where;
-    if (head >= item.len)
+    uint64_t head = cdb_packfile_bytes(file) - 20 - entry.avail - member.where;
+    if (head >= member.len)
         return malformed(file);
-    cdb_packfile_oid(file, position, &item.oid);
-    item.type = (uint8_t)(entry.type < CDB_OFS_DELTA ? entry.type : CDB_ANY);
+    cdb_packfile_oid(file, position, &member.oid);
+    member.type = (uint8_t)(entry.type < CDB_OFS_DELTA ? entry.type : CDB_ANY);
     int result = 0;
     if (entry.type >= CDB_OFS_DELTA) {
-        item.flags = CDB_MEMBER_DELTA;
-        result = find_base(file, places, &entry, &item);
+        member.flags = CDB_MEMBER_DELTA;
+        result = find_base(file, places, &entry, &member);
     }
-    if (!cdb_packfile_crc(file, position, &item.crc))
-        item.flags |= CDB_MEMBER_EXPAND;
-    return result == 0 ? cdb_members_add(&rewrite->items, &item) : result;
+    if (!cdb_packfile_crc(file, position, &member.crc))
+        member.flags |= CDB_MEMBER_EXPAND;
+    return result == 0 ? cdb_members_add(&rewrite->members, &member) : result;
 }
 
 static int add_entries(struct cdb_rewrite *rewrite, struct cdb_packfile *file)
 {
     uint32_t count = cdb_packfile_count(file);
-    size_t before = rewrite->items.count;
+    size_t before = rewrite->members.count;
     struct place *places = calloc((size_t)count + 1, sizeof(*places));
     int result = places == NULL ? cdb_error_memory() : read_places(file, places);
     for (uint32_t i = 0; i < count && result == 0; i++)
         result = add_entry(rewrite, file, places, i);
     if (result != 0)
-        rewrite->items.count = before;
+        rewrite->members.count = before;
     free(places);
     return result;
 }
@@ -214,15 +214,15 @@ int cdb_rewrite_add_pack(struct cdb_rewrite *rewrite, const char *name)
 static int add_other(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, uint16_t source, uint64_t where,
                      size_t len)
 {
-    struct cdb_member item = {.oid = *oid,
-                              .where = where,
-                              .len = len,
-                              .base = CDB_NO_MEMBER,
-                              .entry = CDB_NO_ENTRY,
-                              .rank = CDB_NO_RANK,
-                              .source = source,
-                              .flags = CDB_MEMBER_EXPAND};
-    return cdb_members_add(&rewrite->items, &item);
+    struct cdb_member member = {.oid = *oid,
+                                .where = where,
+                                .len = len,
+                                .base = CDB_NO_MEMBER,
+                                .entry = CDB_NO_ENTRY,
+                                .rank = CDB_NO_RANK,
+                                .source = source,
+                                .flags = CDB_MEMBER_EXPAND};
+    return cdb_members_add(&rewrite->members, &member);
 }
 
 int cdb_rewrite_add_loose(struct cdb_rewrite *rewrite, const struct cdb_oid *oid)
@@ -239,23 +239,23 @@ int cdb_rewrite_add_encoded(struct cdb_rewrite *rewrite, const struct cdb_oid *o
 
 static int read_item(struct cdb_rewrite *rewrite, uint32_t index, int *type, struct cdb_buf *out)
 {
-    const struct cdb_member *item = &rewrite->items.list[index];
+    const struct cdb_member *member = &rewrite->members.list[index];
     cdb_buf_clear(out);
-    if (item->source == SOURCE_ENCODED)
-        return cdb_object_decode(&item->oid, (const void *)(uintptr_t)item->where, (size_t)item->len, CDB_TREE_MAX,
-                                 type, out);
-    int result = cdb_objects_find(rewrite->objects, &item->oid, CDB_TREE_MAX, type, out);
+    if (member->source == SOURCE_ENCODED)
+        return cdb_object_decode(&member->oid, (const void *)(uintptr_t)member->where, (size_t)member->len,
+                                 CDB_TREE_MAX, type, out);
+    int result = cdb_objects_find(rewrite->objects, &member->oid, CDB_TREE_MAX, type, out);
     if (result != 1)
         return result;
     char hex[CDB_OID_HEX + 1];
-    cdb_oid_format(&item->oid, hex);
+    cdb_oid_format(&member->oid, hex);
     return cdb_error(CHRONDB_EDAMAGED, "damaged", "object %s is missing", hex);
 }
 
-static int read_for_pairs(void *context, uint32_t item, struct cdb_buf *out)
+static int read_for_pairs(void *context, uint32_t member, struct cdb_buf *out)
 {
     int type;
-    return read_item(context, item, &type, out);
+    return read_item(context, member, &type, out);
 }
 
 static int tell_pairs(void *context, uint64_t done, uint64_t total)
@@ -267,27 +267,27 @@ static int tell_pairs(void *context, uint64_t done, uint64_t total)
 
 /* ---- planning ------------------------------------------------------------------------------------ */
 
-/* Bases become items; the type of a delta is that of what it stands on. */
+/* Bases become members; the type of a delta is that of what it stands on. */
 static void resolve_bases(struct cdb_rewrite *rewrite)
 {
-    struct cdb_members *items = &rewrite->items;
-    for (size_t i = 0; i < items->count; i++) {
-        struct cdb_member *item = &items->list[i];
+    struct cdb_members *members = &rewrite->members;
+    for (size_t i = 0; i < members->count; i++) {
+        struct cdb_member *member = &members->list[i];
         struct cdb_oid oid;
-        if (item->base == CDB_NO_MEMBER)
+        if (member->base == CDB_NO_MEMBER)
             continue;
-        cdb_packfile_oid(rewrite->packs[item->source], item->base, &oid);
-        item->base = cdb_members_find(items, &oid);
-        if (item->base == CDB_NO_MEMBER)
-            item->flags |= CDB_MEMBER_EXPAND;
+        cdb_packfile_oid(rewrite->packs[member->source], member->base, &oid);
+        member->base = cdb_members_find(members, &oid);
+        if (member->base == CDB_NO_MEMBER)
+            member->flags |= CDB_MEMBER_EXPAND;
     }
-    for (size_t i = 0; i < items->count; i++) {
+    for (size_t i = 0; i < members->count; i++) {
         uint32_t root = (uint32_t)i;
-        for (int steps = 0;
-             items->list[root].type == CDB_ANY && items->list[root].base != CDB_NO_MEMBER && steps < CDB_CHAIN_LIMIT;
+        for (int steps = 0; members->list[root].type == CDB_ANY && members->list[root].base != CDB_NO_MEMBER &&
+                            steps < CDB_CHAIN_LIMIT;
              steps++)
-            root = items->list[root].base;
-        items->list[i].type = items->list[root].type;
+            root = members->list[root].base;
+        members->list[i].type = members->list[root].type;
     }
 }
 
@@ -295,15 +295,15 @@ static void resolve_bases(struct cdb_rewrite *rewrite)
 static int read_types(struct cdb_rewrite *rewrite)
 {
     int result = 0;
-    for (size_t i = 0; i < rewrite->items.count && result == 0; i++) {
-        struct cdb_member *item = &rewrite->items.list[i];
+    for (size_t i = 0; i < rewrite->members.count && result == 0; i++) {
+        struct cdb_member *member = &rewrite->members.list[i];
         int type = CDB_ANY;
-        if (item->type != CDB_ANY)
+        if (member->type != CDB_ANY)
             continue;
         result = read_item(rewrite, (uint32_t)i, &type, &rewrite->content);
         if (result == 0)
-            item->type = (uint8_t)type;
-        else if (result == CHRONDB_EDAMAGED && item->source != SOURCE_ENCODED)
+            member->type = (uint8_t)type;
+        else if (result == CHRONDB_EDAMAGED && member->source != SOURCE_ENCODED)
             result = 0;
     }
     return result;
@@ -312,73 +312,73 @@ static int read_types(struct cdb_rewrite *rewrite)
 static int plan(struct cdb_rewrite *rewrite)
 {
     const struct cdb_pairs_help help = {rewrite, read_for_pairs, tell_pairs};
-    cdb_members_sort(&rewrite->items);
+    cdb_members_sort(&rewrite->members);
     resolve_bases(rewrite);
     int result = read_types(rewrite);
     if (result != 0)
         return result;
-    cdb_members_measure(&rewrite->items);
-    return cdb_pairs_find(&rewrite->items, CHAIN_LIMIT, &help);
+    cdb_members_measure(&rewrite->members);
+    return cdb_pairs_find(&rewrite->members, CHAIN_LIMIT, &help);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-static int fail(struct cdb_rewrite *rewrite, const struct cdb_member *item, int result)
+static int fail(struct cdb_rewrite *rewrite, const struct cdb_member *member, int result)
 {
-    if (result == CHRONDB_EDAMAGED && item->source < rewrite->pack_count)
-        rewrite->culprit = cdb_packfile_name(rewrite->packs[item->source]);
+    if (result == CHRONDB_EDAMAGED && member->source < rewrite->pack_count)
+        rewrite->culprit = cdb_packfile_name(rewrite->packs[member->source]);
     return result;
 }
 
 /* The entry as it lies in its pack, after a look at its checksum. */
-static int raw_entry(struct cdb_rewrite *rewrite, const struct cdb_member *item, struct cdb_packed *entry,
+static int raw_entry(struct cdb_rewrite *rewrite, const struct cdb_member *member, struct cdb_packed *entry,
                      const unsigned char **start)
 {
-    struct cdb_packfile *file = rewrite->packs[item->source];
-    if (!cdb_packfile_entry(file, item->where, entry))
+    struct cdb_packfile *file = rewrite->packs[member->source];
+    if (!cdb_packfile_entry(file, member->where, entry))
         return malformed(file);
-    *start = entry->data - (cdb_packfile_bytes(file) - 20 - entry->avail - item->where);
-    if (libdeflate_crc32(0, *start, (size_t)item->len) != item->crc)
+    *start = entry->data - (cdb_packfile_bytes(file) - 20 - entry->avail - member->where);
+    if (libdeflate_crc32(0, *start, (size_t)member->len) != member->crc)
         return cdb_error(CHRONDB_EDAMAGED, "damaged", "an entry of '%s' does not match its checksum",
                          cdb_packfile_name(file));
     return 0;
 }
 
 /* Several copies: is this one what it says it is? */
-static bool is_true(struct cdb_rewrite *rewrite, const struct cdb_member *item)
+static bool is_true(struct cdb_rewrite *rewrite, const struct cdb_member *member)
 {
     const char *why;
     struct cdb_oid actual;
     int type;
     cdb_buf_clear(&rewrite->content);
-    return cdb_packfile_read(rewrite->packs[item->source], item->where, CDB_TREE_MAX, NULL, &type, &rewrite->content,
-                             &why) == 0 &&
+    return cdb_packfile_read(rewrite->packs[member->source], member->where, CDB_TREE_MAX, NULL, &type,
+                             &rewrite->content, &why) == 0 &&
            cdb_object_hash(&actual, type, cdb_buf_str(&rewrite->content), rewrite->content.len) == 0 &&
-           cdb_oid_equal(&actual, &item->oid);
+           cdb_oid_equal(&actual, &member->oid);
 }
 
-static int copy_entry(struct cdb_rewrite *rewrite, const struct cdb_member *item)
+static int copy_entry(struct cdb_rewrite *rewrite, const struct cdb_member *member)
 {
     struct cdb_packed entry;
     const unsigned char *start;
-    int result = raw_entry(rewrite, item, &entry, &start);
+    int result = raw_entry(rewrite, member, &entry, &start);
     if (result != 0)
         return result;
-    size_t stream = (size_t)item->len - (size_t)(entry.data - start);
+    size_t stream = (size_t)member->len - (size_t)(entry.data - start);
     if (entry.type < CDB_OFS_DELTA)
-        return cdb_pack_add_raw(rewrite->pack, start, (size_t)item->len, item->crc, &item->oid);
-    return cdb_pack_add_deflated_delta(rewrite->pack, &item->oid, rewrite->items.list[item->base].entry, entry.size,
-                                       entry.data, stream);
+        return cdb_pack_add_raw(rewrite->pack, start, (size_t)member->len, member->crc, &member->oid);
+    return cdb_pack_add_deflated_delta(rewrite->pack, &member->oid, rewrite->members.list[member->base].entry,
+                                       entry.size, entry.data, stream);
 }
 
-/* The item as a delta on its base, if that is worth it: 0; 1: it is not. rewrite->content is the item's. */
-static int add_delta(struct cdb_rewrite *rewrite, const struct cdb_member *item, int type)
+/* The member as a delta on its base, if that is worth it: 0; 1: it is not. rewrite->content is the member's. */
+static int add_delta(struct cdb_rewrite *rewrite, const struct cdb_member *member, int type)
 {
     int base_type;
     const struct cdb_buf *content = &rewrite->content;
     if (content->len > DELTA_BASE_MAX)
         return 1;
-    int result = read_item(rewrite, item->base, &base_type, &rewrite->base);
+    int result = read_item(rewrite, member->base, &base_type, &rewrite->base);
     if (result != 0)
         return result == CHRONDB_EDAMAGED ? 1 : result;
     if (base_type != type || rewrite->base.len > DELTA_BASE_MAX)
@@ -388,53 +388,53 @@ static int add_delta(struct cdb_rewrite *rewrite, const struct cdb_member *item,
                                                           rewrite->base.len, cdb_buf_str(content), content->len);
     if ((result = cdb_buf_check(&rewrite->delta)) != 0)
         return result;
-    size_t whole = (item->flags & CDB_MEMBER_EXPAND) != 0 ? content->len : (size_t)item->len;
+    size_t whole = (member->flags & CDB_MEMBER_EXPAND) != 0 ? content->len : (size_t)member->len;
     if (rewrite->delta.len + DELTA_FRAME >= whole)
         return 1;
-    return cdb_pack_add_delta(rewrite->pack, &item->oid, rewrite->items.list[item->base].entry, rewrite->delta.ptr,
-                              rewrite->delta.len);
+    return cdb_pack_add_delta(rewrite->pack, &member->oid, rewrite->members.list[member->base].entry,
+                              rewrite->delta.ptr, rewrite->delta.len);
 }
 
 /* Can it stand on its base, which is written, without the chain getting too long? */
-static bool may_stand(const struct cdb_rewrite *rewrite, const struct cdb_member *item)
+static bool may_stand(const struct cdb_rewrite *rewrite, const struct cdb_member *member)
 {
-    const struct cdb_member *base = item->base != CDB_NO_MEMBER ? &rewrite->items.list[item->base] : NULL;
+    const struct cdb_member *base = member->base != CDB_NO_MEMBER ? &rewrite->members.list[member->base] : NULL;
     return base != NULL && (base->flags & CDB_MEMBER_WRITTEN) != 0 &&
            cdb_pack_depth(rewrite->pack, base->entry) < CHAIN_LIMIT;
 }
 
 static int add_content(struct cdb_rewrite *rewrite, uint32_t index, bool stands)
 {
-    const struct cdb_member *item = &rewrite->items.list[index];
+    const struct cdb_member *member = &rewrite->members.list[index];
     int type, result = read_item(rewrite, index, &type, &rewrite->content);
     if (result == 0 && stands)
-        result = add_delta(rewrite, item, type);
+        result = add_delta(rewrite, member, type);
     else if (result == 0)
         result = 1;
-    if (result == 1 && (item->flags & (CDB_MEMBER_EXPAND | CDB_MEMBER_DELTA)) == 0)
-        return copy_entry(rewrite, item);
+    if (result == 1 && (member->flags & (CDB_MEMBER_EXPAND | CDB_MEMBER_DELTA)) == 0)
+        return copy_entry(rewrite, member);
     if (result == 1)
-        result = cdb_pack_add(rewrite->pack, type, cdb_buf_str(&rewrite->content), rewrite->content.len, &item->oid);
+        result = cdb_pack_add(rewrite->pack, type, cdb_buf_str(&rewrite->content), rewrite->content.len, &member->oid);
     return result;
 }
 
 static int write_item(struct cdb_rewrite *rewrite, uint32_t index)
 {
-    struct cdb_member *item = &rewrite->items.list[index];
-    bool stands = may_stand(rewrite, item), is_delta = (item->flags & CDB_MEMBER_DELTA) != 0;
+    struct cdb_member *member = &rewrite->members.list[index];
+    bool stands = may_stand(rewrite, member), is_delta = (member->flags & CDB_MEMBER_DELTA) != 0;
     int result;
-    if ((item->flags & (CDB_MEMBER_TWICE | CDB_MEMBER_EXPAND)) == CDB_MEMBER_TWICE && !is_true(rewrite, item))
-        item->flags |= CDB_MEMBER_EXPAND;
-    if ((item->flags & CDB_MEMBER_EXPAND) != 0 || stands != is_delta)
+    if ((member->flags & (CDB_MEMBER_TWICE | CDB_MEMBER_EXPAND)) == CDB_MEMBER_TWICE && !is_true(rewrite, member))
+        member->flags |= CDB_MEMBER_EXPAND;
+    if ((member->flags & CDB_MEMBER_EXPAND) != 0 || stands != is_delta)
         result = add_content(rewrite, index, stands);
     else
-        result = copy_entry(rewrite, item);
-    if (result == CHRONDB_EDAMAGED && item->source == SOURCE_LOOSE)
+        result = copy_entry(rewrite, member);
+    if (result == CHRONDB_EDAMAGED && member->source == SOURCE_LOOSE)
         return 0; /* it stays where it is */
     if (result != 0)
-        return fail(rewrite, item, result);
-    item->entry = cdb_pack_find(rewrite->pack, &item->oid);
-    item->flags |= CDB_MEMBER_WRITTEN;
+        return fail(rewrite, member, result);
+    member->entry = cdb_pack_find(rewrite->pack, &member->oid);
+    member->flags |= CDB_MEMBER_WRITTEN;
     return 0;
 }
 
@@ -447,7 +447,7 @@ static int push(struct cdb_rewrite *rewrite, struct stack *stack, uint32_t index
 {
     int result = cdb_array_grow(&stack->list, &stack->room, stack->count, sizeof(*stack->list));
     if (result == 0) {
-        rewrite->items.list[index].flags |= CDB_MEMBER_OPEN;
+        rewrite->members.list[index].flags |= CDB_MEMBER_OPEN;
         stack->list[stack->count++] = index;
     }
     return result;
@@ -456,7 +456,7 @@ static int push(struct cdb_rewrite *rewrite, struct stack *stack, uint32_t index
 /* First what it stands on. A circle, which copies from several packs can make, is broken where it closes. */
 static int write_with_bases(struct cdb_rewrite *rewrite, struct stack *stack, uint32_t index)
 {
-    struct cdb_member *list = rewrite->items.list;
+    struct cdb_member *list = rewrite->members.list;
     int result = (list[index].flags & CDB_MEMBER_OPEN) == 0 ? push(rewrite, stack, index) : 0;
     while (result == 0 && stack->count > 0) {
         uint32_t top = stack->list[stack->count - 1], base = list[top].base;
@@ -490,23 +490,23 @@ static int by_order(const void *left, const void *right)
     return (a->where > b->where) - (a->where < b->where);
 }
 
-static struct order *make_order(const struct cdb_members *items)
+static struct order *make_order(const struct cdb_members *members)
 {
-    struct order *order = malloc((items->count + 1) * sizeof(*order));
-    for (size_t i = 0; order != NULL && i < items->count; i++) {
-        const struct cdb_member *item = &items->list[i];
-        order[i] = (struct order){item->where, (uint32_t)i, item->rank, item->source, item->type};
+    struct order *order = malloc((members->count + 1) * sizeof(*order));
+    for (size_t i = 0; order != NULL && i < members->count; i++) {
+        const struct cdb_member *member = &members->list[i];
+        order[i] = (struct order){member->where, (uint32_t)i, member->rank, member->source, member->type};
     }
-    if (order != NULL && items->count > 1)
-        qsort(order, items->count, sizeof(*order), by_order);
+    if (order != NULL && members->count > 1)
+        qsort(order, members->count, sizeof(*order), by_order);
     return order;
 }
 
 static int write_all(struct cdb_rewrite *rewrite)
 {
     struct stack stack = {NULL, 0, 0};
-    size_t count = rewrite->items.count;
-    struct order *order = make_order(&rewrite->items);
+    size_t count = rewrite->members.count;
+    struct order *order = make_order(&rewrite->members);
     int result = order == NULL ? cdb_error_memory() : 0;
     for (size_t i = 0; i < count && result == 0; i++) {
         result = write_with_bases(rewrite, &stack, order[i].index);

@@ -245,7 +245,7 @@ static void test_rewrite(void **state)
             static const char *const suffixes[] = {".idx", ".pack"};
             for (int k = 0; k < 2 && strcmp(names[i], cdb_rewrite_name(rewrite)) != 0; k++) {
                 char path[128];
-                snprintf(path, sizeof(path), "objects/pack/%s%s", names[i], suffixes[k]);
+                snprintf(path, sizeof(path), "objects/pack/%.63s%s", names[i], suffixes[k]);
                 assert_int_equal(unlinkat(world.store.dir, path, 0), 0);
             }
         }
