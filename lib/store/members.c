@@ -9,6 +9,18 @@
 
 #define HEIGHT_MAX 255u
 
+int cdb_members_reserve(struct cdb_members *members, size_t more)
+{
+    if (more >= CDB_NO_MEMBER || members->room - members->count >= more)
+        return more >= CDB_NO_MEMBER ? cdb_error_memory() : 0;
+    struct cdb_member *list = realloc(members->list, (members->count + more) * sizeof(*list));
+    if (list == NULL)
+        return cdb_error_memory();
+    members->list = list;
+    members->room = members->count + more;
+    return 0;
+}
+
 int cdb_members_add(struct cdb_members *members, const struct cdb_member *member)
 {
     if (members->count >= CDB_NO_MEMBER - 1)

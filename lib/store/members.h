@@ -40,6 +40,8 @@ struct cdb_members {
     size_t count, room;
 };
 
+/* Make room for so many more at once, and no more: of packs it is known how many. */
+int cdb_members_reserve(struct cdb_members *members, size_t more);
 int cdb_members_add(struct cdb_members *members, const struct cdb_member *member);
 /* In the order of ids, each once: what lies there as a delta is kept rather than what is whole, then the lower source.
  */

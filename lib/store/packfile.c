@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/packfile.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libdeflate.h>
@@ -297,14 +296,6 @@ static void narrow(const struct cdb_packfile *file, const struct cdb_oid *oid, u
         if (step < *high - *low)
             *low = *high - step + 1;
     }
-}
-
-/* Most ids differ in their first eight bytes: the order of these as one number. */
-static uint64_t get_be64(const unsigned char *p)
-{
-    uint64_t value;
-    memcpy(&value, p, sizeof(value));
-    return be64toh(value);
 }
 
 uint32_t cdb_packfile_lower(const struct cdb_packfile *file, const struct cdb_oid *oid)

@@ -184,6 +184,8 @@ static int add_entries(struct cdb_rewrite *rewrite, struct cdb_packfile *file)
     size_t before = rewrite->members.count;
     struct place *places = calloc((size_t)count + 1, sizeof(*places));
     int result = places == NULL ? cdb_error_memory() : read_places(file, places);
+    if (result == 0)
+        result = cdb_members_reserve(&rewrite->members, count);
     for (uint32_t i = 0; i < count && result == 0; i++)
         result = add_entry(rewrite, file, places, i);
     if (result != 0)
