@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "chrondb.h"
-#include "util/oid.h"
 #include "util/buf.h"
+#include "util/oid.h"
 
 #define CDB_GIT_TIME_MAX (((int64_t)1 << 34) - 1) /* what git's commit-graph can hold */
 

@@ -36,8 +36,8 @@
 #include <stdint.h>
 
 #include "chrondb.h"
-#include "util/oid.h"
 #include "util/buf.h"
+#include "util/oid.h"
 
 #define CDB_JOURNAL_PATH    "chrondb/journal"
 #define CDB_JOURNAL_HALF    ((uint64_t)4 << 20)

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "util/oid.h"
 #include "util/buf.h"
+#include "util/oid.h"
 
 #define CDB_HEADS "refs/heads/"
 #define CDB_TAGS  "refs/tags/"

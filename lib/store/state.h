@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "chrondb.h"
-#include "util/oid.h"
 #include "util/fs.h"
+#include "util/oid.h"
 
 #define CDB_STATE_PATH  "chrondb/state"
 #define CDB_STATE_KNOWN 16

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/oid.h"
 #include "util/buf.h"
+#include "util/oid.h"
 
 #define CDB_MODE_DIR  0040000u
 #define CDB_MODE_FILE 0100644u

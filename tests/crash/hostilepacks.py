@@ -15,7 +15,7 @@ import packs
 from crash import SLOW, Db, expect, git
 from packs import BLOB, COMMIT, TREE, Pack, insert, varint
 
-MUTATIONS = int(os.environ.get("CHRONDB_TEST_MUTATIONS") or (60 if SLOW else 600))
+MUTATIONS = int(os.environ.get("CHRONDB_TEST_MUTATIONS") or (60 if SLOW else 200))
 WORKERS = 4
 COMMANDS = [["get", "user:1"], ["list"], ["count"], ["tables"], ["history", "user:1"], ["log"], ["info"],
             ["get", "user:1", "--at", "main~2"], ["diff", "main~1"], ["at", "@1", "user:1"]]

@@ -19,7 +19,7 @@ from diskfull import CAUSE, check_full, mount_small, private_mounts
 KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 200)
 WORKERS = 4
 LINES = 3000
-WINDOW = 0.5  # seconds, after which commits are published while lines still come in
+WINDOW = 0.6  # seconds, after which commits are published while lines still come in
 
 MODES = {"each": ["--commit-each"], "every": ["--commit-every", "70"], "groups": [], "one": ["--one-commit"]}
 
@@ -180,7 +180,7 @@ def kill_in_window(case, scratch, point, number):
     db = new_db(scratch)
     process = subprocess.Popen(db.command(*case.arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=dict(db.env, CHRONDB_TEST_FAULT="%s:%d" % (point, number),
-                                                                CHRONDB_TEST_WINDOW_MS="400"))
+                                                                CHRONDB_TEST_WINDOW_MS="150"))
     part = len(case.lines) // 3
     try:
         for i in range(3):
@@ -271,7 +271,7 @@ def disk_full(scratch, rng):
     refused = 0
     try:
         db.must_write(put("before", 1))
-        for size in range(1600, 60000, 96):
+        for size in range(1600, 60000, 400):
             crash.run(["mount", "-o", "remount,size=%dk" % size, mount])
             result = db.run(*case.arguments, "--force", stdin=case.input)
             check_full(db, "import")
