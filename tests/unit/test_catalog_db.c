@@ -2,7 +2,7 @@
  *
  * The catalog and the tree walk must answer alike: after random writes by chrondb and by plain git, on branches that
  * are made, moved and removed; and whatever was done to the files of the index. Another seed: CHRONDB_TEST_SEED; more:
- * CHRONDB_TEST_ROUNDS. */
+ * CHRONDB_TEST_CATALOG_ROUNDS. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -560,7 +560,7 @@ static void check_complete(struct world *world)
 
 static size_t rounds(size_t usual)
 {
-    const char *given = getenv("CHRONDB_TEST_ROUNDS");
+    const char *given = getenv("CHRONDB_TEST_CATALOG_ROUNDS");
 
     return given != NULL && *given != '\0' ? (size_t)strtoull(given, NULL, 10) : usual;
 }
