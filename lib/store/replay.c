@@ -96,6 +96,16 @@ static int restore_objects(struct cdb_recovery *recovery, struct cdb_objects *fi
 
 /* ---- moving a branch ------------------------------------------------------------------------------ */
 
+/* The journal knows nothing of a merge: if the power goes again, the new name must not come without its content. */
+static int sync_written(const struct cdb_repo *repo, const char *path)
+{
+    int fd = openat(repo->dir, path, O_RDONLY | O_CLOEXEC);
+    int result = fd >= 0 && fsync(fd) == 0 ? 0 : cdb_error_errno(path, "cannot sync '%s'", path);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
 static int publish(struct cdb_recovery *recovery, const char *ref, const struct cdb_oid *head)
 {
     struct cdb_repo *repo = recovery->repo;
@@ -104,6 +114,8 @@ static int publish(struct cdb_recovery *recovery, const char *ref, const struct 
     int result = lock == NULL ? CHRONDB_ESYSTEM : cdb_publish_lock(repo, lock, recovery->wait_ms, &inode);
     if (result == 0) {
         result = cdb_publish_write(repo, lock, head, inode);
+        if (result == 0)
+            result = sync_written(repo, lock);
         CDB_FAULT("recover-ref-written");
         if (result == 0)
             result = cdb_publish_rename(repo, lock, ref, inode);
