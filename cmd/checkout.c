@@ -13,75 +13,18 @@
 
 #define UNTABLED "_" /* the directory of the keys without a table */
 
-enum { NAME_SIZE = 256 };
-
-/* A key's file names, as in the repository: chrondb-format(5). */
-struct names {
-    char table[NAME_SIZE], file[NAME_SIZE];
-};
-
 struct checkout {
     struct cli *cli;
     const char *path;
     int root;
-    int untabled;          /* the directory of the keys without a table, or -1: none yet */
-    int table;             /* the directory of the table that came last; keys come table by table */
-    char name[NAME_SIZE];  /* its name */
+    int untabled;         /* the directory of the keys without a table, or -1: none yet */
+    int table;            /* the directory of the table that came last; keys come table by table */
+    struct cli_text name; /* its name */
+    chrondb_buffer key_path;
     struct cli_text where; /* of the file that is written, for errors */
     struct cli_progress progress;
     uint64_t files, bytes;
 };
-
-/* ---- names ---- */
-
-static bool is_hex_digit(char byte)
-{
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'F') || (byte >= 'a' && byte <= 'f');
-}
-
-static bool is_plain(const char *raw, size_t size, size_t at, bool table)
-{
-    char byte = raw[at];
-    if (table && size == 1 && (byte == '_' || is_hex_digit(byte)))
-        return false;
-    if (byte == '.')
-        return !table && at > 0;
-    return (unsigned char)byte >= 0x80 || byte == '-' || byte == '_' || (byte >= '0' && byte <= '9') ||
-           (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
-}
-
-/* False: it would not fit, which no key of the database does. */
-static bool encode(char name[NAME_SIZE], const char *raw, size_t size, bool table, const char *suffix)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    size_t used = 0, room = NAME_SIZE - 1 - strlen(suffix);
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)raw[i];
-        bool plain = is_plain(raw, size, i, table);
-        if (room - used < (plain ? 1u : 3u))
-            return false;
-        if (plain)
-            name[used++] = raw[i];
-        else {
-            name[used++] = '%';
-            name[used++] = digits[byte >> 4];
-            name[used++] = digits[byte & 15];
-        }
-    }
-    memcpy(name + used, suffix, strlen(suffix) + 1);
-    return true;
-}
-
-static bool name_key(struct names *names, const char *key)
-{
-    const char *colon = strchr(key, ':');
-    const char *id = colon != NULL ? colon + 1 : key;
-    if (colon == NULL)
-        memcpy(names->table, UNTABLED, sizeof UNTABLED);
-    else if (!encode(names->table, key, (size_t)(colon - key), true, ""))
-        return false;
-    return encode(names->file, id, strlen(id), false, ".json");
-}
 
 /* ---- the directory ---- */
 
@@ -176,11 +119,12 @@ static int table_directory(struct checkout *to, const char *name)
             to->untabled = make_directory(to, name);
         return to->untabled;
     }
-    if (to->table >= 0 && strcmp(to->name, name) == 0)
+    if (to->table >= 0 && strcmp(cli_text_string(&to->name), name) == 0)
         return to->table;
     if (to->table >= 0)
         close(to->table);
-    memcpy(to->name, name, strlen(name) + 1);
+    cli_text_clear(&to->name);
+    cli_text_add(&to->name, name, strlen(name));
     to->table = make_directory(to, name);
     return to->table;
 }
@@ -197,14 +141,15 @@ static bool write_all(int fd, const char *data, size_t size)
     return true;
 }
 
-static int write_file(struct checkout *to, const struct names *names, const chrondb_entry *entry)
+/* `table`, `file`: the two parts of the key's path. */
+static int write_file(struct checkout *to, const char *table, const char *file, const chrondb_entry *entry)
 {
-    int directory = table_directory(to, names->table);
+    int directory = table_directory(to, table);
     if (directory < 0)
         return to->cli->error.code;
     cli_text_clear(&to->where);
-    cli_text_addf(&to->where, "%s/%s/%s", to->path, names->table, names->file);
-    int fd = openat(directory, names->file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    cli_text_addf(&to->where, "%s/%s/%s", to->path, table, file);
+    int fd = openat(directory, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return cannot_make(to, "file");
     bool written = write_all(fd, entry->value, entry->value_size);
@@ -224,10 +169,12 @@ static int write_file(struct checkout *to, const struct names *names, const chro
 
 static int write_document(struct checkout *to, const chrondb_entry *entry)
 {
-    struct names names;
-    if (!name_key(&names, entry->key))
-        return cli_error_set(&to->cli->error, CHRONDB_EUSAGE, "invalid_key", "key too long: '%s'", entry->key);
-    return write_file(to, &names, entry);
+    int result = chrondb_key_path(entry->key, &to->key_path);
+    if (result != 0)
+        return result;
+    char *slash = strchr(to->key_path.data, '/');
+    *slash = '\0';
+    return write_file(to, to->key_path.data, slash + 1, entry);
 }
 
 static int write_documents(struct checkout *to, chrondb_snapshot *snapshot, const char *prefix)
@@ -284,6 +231,8 @@ static void release(struct checkout *to)
     if (to->root >= 0)
         close(to->root);
     cli_text_release(&to->where);
+    cli_text_release(&to->name);
+    chrondb_buffer_free(&to->key_path);
 }
 
 int cmd_checkout(struct cli *cli, int argc, char **argv)

@@ -273,6 +273,9 @@ CHRONDB_API int chrondb_batch_restore(chrondb_batch *batch, const char *key, chr
 CHRONDB_API int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot);
 /* Is it a key? 0, or CHRONDB_EUSAGE. Asks no database. */
 CHRONDB_API int chrondb_key_check(const char *key);
+/* "TABLE/ID.json", encoded as in the repository (chrondb-format(5)) but without its fan-out; the table is "_" for a key
+ * without one. Two keys never have one path. CHRONDB_EUSAGE. Asks no database. */
+CHRONDB_API int chrondb_key_path(const char *key, chrondb_buffer *path);
 /* One operation as JSON, as `chrondb batch` reads them: {"op":"put|patch|delete|check","key":K,"value":V,
  * "if_absent":true,"if_exists":true,"if_match":COMMIT}. CHRONDB_EINVALID tells what is wrong with it.
  * `defaults` (or NULL) is the condition of an operation that states none. */
@@ -448,7 +451,7 @@ typedef struct chrondb_info {
     int format;
     uint64_t index_bytes;    /* of the derived index */
     uint64_t index_commits;  /* so many of `commits` it covers without catching up */
-    uint64_t index_segments; /* files of the branch's catalog */
+    uint64_t index_segments; /* its files of commits and keys, of all branches */
 } chrondb_info;
 
 CHRONDB_API int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info);

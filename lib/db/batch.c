@@ -10,13 +10,6 @@
 #include "util/array.h"
 #include "util/error.h"
 
-int chrondb_key_check(const char *key)
-{
-    struct cdb_key parsed;
-    cdb_error_clear();
-    return cdb_key_parse(&parsed, key, strlen(key));
-}
-
 int chrondb_batch_new(chrondb_batch **out, chrondb *db)
 {
     cdb_error_clear();
