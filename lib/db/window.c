@@ -38,19 +38,13 @@ struct recent {
     size_t size;
 };
 
-struct pack_name {
-    char name[64];
-};
-
 struct cdb_window {
     chrondb *db;
     struct cdb_repo *repo;
     const struct cdb_window_options *options;
     struct cdb_scratch scratch;
     struct cdb_bulk *bulk;
-    struct cdb_pack *pack;    /* that is written; NULL: none is begun */
-    struct pack_name *staged; /* packs that are finished, but whose commits are not published */
-    size_t staged_count, staged_room;
+    struct cdb_pack *pack;                         /* that is written; NULL: none is begun */
     struct cdb_base published;                     /* the head that the database has */
     struct cdb_base made;                          /* and the one that it shall have */
     int64_t first_at;                              /* when the first commit of the window was made */
@@ -77,35 +71,17 @@ static int begin_pack(struct cdb_window *window)
     return result;
 }
 
-/* From here on its objects can be read like all others. */
+/* From here on its objects can be read like all others, so it stays, whatever happens: git does not store again what it
+ * is pushed if it has it already. */
 static int finish_pack(struct cdb_window *window)
 {
     if (window->pack == NULL)
         return 0;
     int result = cdb_pack_finish(window->pack);
     CDB_FAULT("import-packed");
-    if (result == 0 && *cdb_pack_name(window->pack) != '\0') {
-        result = cdb_array_grow(&window->staged, &window->staged_room, window->staged_count, sizeof(struct pack_name));
-        if (result == 0)
-            snprintf(window->staged[window->staged_count++].name, sizeof(struct pack_name), "%s",
-                     cdb_pack_name(window->pack));
-    }
     cdb_pack_free(window->pack);
     window->pack = NULL;
     return result;
-}
-
-/* What nobody refers to. (A merge of packs may have taken them over meanwhile; then they stay.) */
-static void drop_staged(struct cdb_window *window)
-{
-    char path[96];
-    for (size_t i = 0; i < window->staged_count; i++) {
-        snprintf(path, sizeof(path), "objects/pack/%s.idx", window->staged[i].name);
-        unlinkat(window->repo->dir, path, 0);
-        snprintf(path, sizeof(path), "objects/pack/%s.pack", window->staged[i].name);
-        unlinkat(window->repo->dir, path, 0);
-    }
-    window->staged_count = 0;
 }
 
 /* ---- the base ---------------------------------------------------------------------------------- */
@@ -186,13 +162,11 @@ void cdb_window_free(struct cdb_window *window)
         return;
     cdb_feed_close(&window->feed);
     cdb_pack_free(window->pack);
-    drop_staged(window);
     cdb_scratch_end(&window->scratch);
     cdb_bulk_free(window->bulk);
     for (size_t i = 0; window->recent != NULL && i < RECENT_SLOTS; i++)
         free(window->recent[i].text);
     free(window->recent);
-    free(window->staged);
     free(window->meta);
     cdb_buf_release(&window->first_key);
     cdb_buf_release(&window->content);
@@ -437,11 +411,6 @@ int cdb_window_take(struct cdb_window *window, const struct cdb_step *step)
 
 /* ---- publishing -------------------------------------------------------------------------------- */
 
-bool cdb_window_pending(const struct cdb_window *window)
-{
-    return window->pending.commits > 0;
-}
-
 /* How long commits may wait to be published. */
 static int64_t window_ms(void)
 {
@@ -566,8 +535,6 @@ static int rebase(struct cdb_window *window, const struct cdb_txn *txn)
         result = begin_pack(window);
     for (size_t i = 0; result == 0 && i < count; i++)
         result = replay_commit(window, &commits[i], &last_root);
-    if (result == 0)
-        result = finish_pack(window);
     free(commits);
     return result;
 }
@@ -580,14 +547,17 @@ static int move_branch(struct cdb_window *window, int (*before)(void *context, c
     if (result != 0)
         return result;
     CDB_FAULT("import-locked");
-    result = finish_pack(window);
-    if (result == 0 && !cdb_oid_equal(&txn.base, &window->published.head)) {
+    if (!cdb_oid_equal(&txn.base, &window->published.head)) {
         cdb_feed_close(&window->feed); /* these commits are not to be */
-        result = rebase(window, &txn);
+        result = finish_pack(window);
+        if (result == 0)
+            result = rebase(window, &txn);
     }
     if (result == 0 && before != NULL)
         result = before(context, &window->made.head);
     CDB_FAULT("import-noted");
+    if (result == 0)
+        result = finish_pack(window);
     if (result == 0)
         result = cdb_txn_commit(&txn, &window->made.head, window->made.time);
     if (result == 0)
@@ -611,7 +581,6 @@ int cdb_window_publish(struct cdb_window *window, int (*before)(void *context, c
         return result;
     CDB_FAULT("import-published");
     window->published = window->made;
-    window->staged_count = 0;
     window->objects = 0;
     window->total.commits += window->pending.commits;
     window->total.puts += window->pending.puts;

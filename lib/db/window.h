@@ -34,11 +34,10 @@ chrondb_time cdb_window_time(const struct cdb_window *window);
 /* A put or delete; CDB_STEP_COMMIT makes the commit of all since the last one, unless they change nothing. */
 int cdb_window_take(struct cdb_window *window, const struct cdb_step *step);
 
-/* Are there commits to publish? Is it time to: are there so many objects, or is the first so old? */
-bool cdb_window_pending(const struct cdb_window *window);
+/* Are there commits to publish, and is it time to: are there so many objects, or is the first so old? */
 bool cdb_window_due(const struct cdb_window *window);
-/* Make the commits durable and visible. `before` (or NULL) is called when all but the branch is in place, with the head
- * to be. What was put since the last commit stays to come. */
+/* Make the commits durable and visible. `before` (or NULL) is called under the locks, with the head to be, before it
+ * comes. What was put since the last commit stays to come. */
 int cdb_window_publish(struct cdb_window *window, int (*before)(void *context, const struct cdb_oid *head),
                        void *context);
 
