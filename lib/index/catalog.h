@@ -54,7 +54,7 @@ int cdb_catalog_open(struct cdb_catalog **out, int dir, const char *ref);
 /* A view of no commits, for a ref that has no files yet or whose files cannot be used. */
 int cdb_catalog_new(struct cdb_catalog **out, const char *ref);
 /* Open the catalog of any other branch that has the commit on its chain, cut behind it, as one of `ref`: branches
- * share segments. 0, or 1: there is none. `each_try` bounds how many manifests are opened. */
+ * share segments. 0, or 1: there is none. */
 int cdb_catalog_borrow(struct cdb_catalog **out, int dir, const char *ref, const struct cdb_oid *commit);
 void cdb_catalog_close(struct cdb_catalog *catalog);
 

@@ -125,11 +125,6 @@ size_t cdb_pack_count(const struct cdb_pack *pack)
     return pack->count;
 }
 
-uint64_t cdb_pack_bytes(const struct cdb_pack *pack)
-{
-    return pack->written + pack->pending.len;
-}
-
 unsigned cdb_pack_depth(const struct cdb_pack *pack, cdb_pack_entry entry)
 {
     return pack->entries[entry].depth;

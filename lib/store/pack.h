@@ -22,7 +22,6 @@ typedef uint32_t cdb_pack_entry;
 #define CDB_NO_ENTRY UINT32_MAX
 
 size_t cdb_pack_count(const struct cdb_pack *pack);
-uint64_t cdb_pack_bytes(const struct cdb_pack *pack);
 /* The entry of an object, or CDB_NO_ENTRY. */
 cdb_pack_entry cdb_pack_find(const struct cdb_pack *pack, const struct cdb_oid *oid);
 /* On how many deltas it stands; 0 for one that is whole. */

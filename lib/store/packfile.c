@@ -223,11 +223,6 @@ const char *cdb_packfile_name(const struct cdb_packfile *file)
     return file->name;
 }
 
-uint64_t cdb_packfile_serial(const struct cdb_packfile *file)
-{
-    return file->serial;
-}
-
 size_t cdb_packfile_bytes(const struct cdb_packfile *file)
 {
     return file->pack.len;

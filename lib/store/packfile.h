@@ -32,8 +32,7 @@ void cdb_packfile_hold(struct cdb_packfile *file);
 void cdb_packfile_release(struct cdb_packfile *file);
 
 const char *cdb_packfile_name(const struct cdb_packfile *file);
-uint64_t cdb_packfile_serial(const struct cdb_packfile *file); /* no two have the same, ever, in a process */
-size_t cdb_packfile_bytes(const struct cdb_packfile *file);    /* of the pack */
+size_t cdb_packfile_bytes(const struct cdb_packfile *file); /* of the pack */
 
 /* Objects by their position in the index, 0 .. count - 1, in the order of ids. */
 uint32_t cdb_packfile_count(const struct cdb_packfile *file);

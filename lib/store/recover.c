@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/lock.h"
+#include "store/pack.h"
 #include "store/publish.h"
 #include "store/recovery.h"
 #include "store/refs.h"
@@ -226,8 +227,7 @@ static void sweep_temporaries(struct cdb_repo *repo)
 {
     cdb_publish_done(repo);
     cdb_loose_sweep(repo->dir);
-    unlinkat(repo->dir, "objects/pack/tmp_pack_chrondb_w", 0);
-    unlinkat(repo->dir, "objects/pack/tmp_idx_chrondb_w", 0);
+    cdb_pack_remove_temporary(repo->dir, "w");
 }
 
 static int write_state(struct cdb_recovery *recovery)

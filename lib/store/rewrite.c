@@ -70,11 +70,6 @@ void cdb_rewrite_free(struct cdb_rewrite *rewrite)
     free(rewrite);
 }
 
-size_t cdb_rewrite_count(const struct cdb_rewrite *rewrite)
-{
-    return rewrite->members.count;
-}
-
 const char *cdb_rewrite_name(const struct cdb_rewrite *rewrite)
 {
     return rewrite->name;

@@ -22,7 +22,6 @@ int cdb_rewrite_add_pack(struct cdb_rewrite *rewrite, const char *name);
 int cdb_rewrite_add_loose(struct cdb_rewrite *rewrite, const struct cdb_oid *oid);
 /* An object in its loose form, borrowed. One that turns out damaged is an error. */
 int cdb_rewrite_add_encoded(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, const void *loose, size_t len);
-size_t cdb_rewrite_count(const struct cdb_rewrite *rewrite);
 
 /* Told how far it has come: of `total` steps; nonzero cancels. */
 typedef int (*cdb_rewrite_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
