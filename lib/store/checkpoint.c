@@ -206,6 +206,8 @@ int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
     result = cdb_checkpoint_frozen(repo);
     if (result == 0)
         result = cdb_repack(repo);
+    if (result == 0)
+        result = cdb_pack_refs(repo, CDB_LOOSE_REFS_MANY);
     cdb_maintenance_end(repo, &lock);
     return result;
 }

@@ -6,11 +6,11 @@
 
 #include "store/lock.h"
 #include "store/maintenance.h"
+#include "store/pack.h"
 #include "store/packrefs.h"
 #include "util/error.h"
 #include "util/fault.h"
 
-#define TEMPORARY_PACK  "objects/pack/tmp_pack_chrondb_m"
 #define TEMPORARY_INDEX "objects/pack/tmp_idx_chrondb_m"
 #define NAMES_MAX       ((size_t)16 << 20)
 #define IDX_TRAILER     40 /* the pack's checksum, which is its name, and the index's */
@@ -59,8 +59,7 @@ static void remove_leftovers(int dir)
 {
     remove_noted(dir);
     remove_unindexed(dir);
-    unlinkat(dir, TEMPORARY_PACK, 0);
-    unlinkat(dir, TEMPORARY_INDEX, 0);
+    cdb_pack_remove_temporary(dir, "m");
     cdb_pack_refs_sweep(dir);
 }
 
@@ -109,7 +108,7 @@ int cdb_gc(struct cdb_repo *repo, int wait_ms, cdb_rewrite_progress progress, vo
         result = cdb_repack_all(repo, progress, context);
     CDB_FAULT("gc-repacked");
     if (result == 0)
-        result = cdb_pack_refs(repo);
+        result = cdb_pack_refs(repo, 0);
     CDB_FAULT("gc-refs-packed");
     if (result == 0)
         result = cdb_repack_measure(repo, &report->after);

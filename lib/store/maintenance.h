@@ -20,9 +20,12 @@ int cdb_checkpoint_frozen(struct cdb_repo *repo);
 /* With the lock: all of the journal. A writer that died is not recovered here: its half is left for who does. */
 int cdb_checkpoint_all(struct cdb_repo *repo);
 
+#define CDB_LOOSE_REFS_MANY 256 /* files that every look at all refs reads */
+
 /* Loose refs into packed-refs, as `git pack-refs --all` does it, but for the branch that HEAD names, which is written
- * all the time. With the maintenance lock. What git has locked meanwhile stays as it is. */
-int cdb_pack_refs(struct cdb_repo *repo);
+ * all the time. With the maintenance lock. What git has locked meanwhile stays as it is.
+ * Nothing is done where there are fewer than `least`. */
+int cdb_pack_refs(struct cdb_repo *repo, size_t least);
 
 struct cdb_gc_report {
     struct cdb_repack_sizes before, after;

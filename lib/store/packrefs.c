@@ -336,14 +336,14 @@ static int pack_found(struct cdb_repo *repo, struct cdb_packed_refs *found)
     return result;
 }
 
-int cdb_pack_refs(struct cdb_repo *repo)
+int cdb_pack_refs(struct cdb_repo *repo, size_t least)
 {
     struct cdb_packed_refs found = {NULL, 0, 0};
     struct cdb_buf head = CDB_BUF_INIT;
     if (cdb_ref_branch(repo->dir, NULL, &head) != 0)
         cdb_buf_clear(&head);
     int result = list_folder(&found, repo->dir, "refs", DEPTH_MAX, cdb_buf_str(&head));
-    if (result == 0 && found.count > 0)
+    if (result == 0 && found.count > 0 && found.count >= least)
         result = pack_found(repo, &found);
     cdb_packed_refs_release(&found);
     cdb_buf_release(&head);

@@ -65,3 +65,19 @@ write_some() { # ROUND
     same documents 12001 "$("$CHRONDB" count --format raw)"
     git -C .chrondb fsck --strict --full
 }
+
+@test "refs are packed when there are many, and tags keep what they name" {
+    export CHRONDB_TEST_FOREGROUND_MAINTENANCE=1
+    local round=0 head loose=300
+    given put n:0-1 1
+    head=$(git -C .chrondb rev-parse main)
+    seq -f "create refs/tags/t%03g $head" 1 300 | git -C .chrondb update-ref --stdin
+    until [ "$loose" -eq 0 ]; do
+        ((++round < 80))
+        write_some $round >/dev/null
+        loose=$(find .chrondb/refs/tags -type f | wc -l)
+    done
+    same tags 300 "$(git -C .chrondb for-each-ref refs/tags | grep -c "$head")"
+    same value 1 "$("$CHRONDB" at t300 n:0-1)"
+    git -C .chrondb fsck --strict
+}
