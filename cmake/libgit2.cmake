@@ -1,4 +1,4 @@
-# Which libgit2 (and libdeflate, zlib, mbedcrypto) to link, and how. Defines:
+# Which libgit2 (and libdeflate, zlib, mbedcrypto, libstemmer, utf8proc) to link, and how. Defines:
 #   chrondb_deps_static   for the programs and the static library; with CHRONDB_HAS_STATIC_GIT2 it is libgit2.a together
 #                         with lib/store/git2_no_transports.c, else the same as
 #   chrondb_deps_shared   for libchrondb.so: the distribution's shared libgit2, or libgit2.a when that is position
@@ -10,8 +10,10 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBGIT2 REQUIRED IMPORTED_TARGET libgit2)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_library(CHRONDB_MBEDCRYPTO mbedcrypto REQUIRED) # older versions come without a .pc file
-mark_as_advanced(CHRONDB_MBEDCRYPTO)
+find_library(CHRONDB_STEMMER stemmer REQUIRED)       # so does this one
+mark_as_advanced(CHRONDB_MBEDCRYPTO CHRONDB_STEMMER)
 
 set(CHRONDB_STATIC_GIT2 AUTO CACHE STRING "Link libgit2.a, without its network code: AUTO, ON or OFF")
 set(CHRONDB_STATIC_CLI AUTO CACHE STRING "Link the chrondb program fully statically: AUTO, ON or OFF")
@@ -22,7 +24,7 @@ set(probe ${PROJECT_SOURCE_DIR}/cmake/libgit2_probe.c)
 
 # Of mbed TLS only the hashes are used, of http_parser only the parser of URLs.
 set(archives)
-foreach(name git2 mbedcrypto http_parser pcre2-8 z deflate)
+foreach(name git2 mbedcrypto http_parser pcre2-8 z deflate stemmer utf8proc)
   find_library(CHRONDB_A_${name} lib${name}.a)
   mark_as_advanced(CHRONDB_A_${name})
   if(CHRONDB_A_${name})
@@ -97,7 +99,7 @@ endif()
 
 add_library(chrondb_deps_dynamic INTERFACE)
 target_link_libraries(chrondb_deps_dynamic INTERFACE PkgConfig::LIBGIT2 PkgConfig::LIBDEFLATE PkgConfig::ZLIB
-  ${CHRONDB_MBEDCRYPTO} Threads::Threads)
+  PkgConfig::UTF8PROC ${CHRONDB_MBEDCRYPTO} ${CHRONDB_STEMMER} Threads::Threads)
 
 if(CHRONDB_HAS_STATIC_GIT2)
   add_library(chrondb_no_transports OBJECT ${no_transports})
@@ -117,7 +119,7 @@ if(CHRONDB_HAS_STATIC_GIT2)
   string(APPEND CHRONDB_LIBS_PRIVATE " -lpthread")
 else()
   add_library(chrondb_deps_static ALIAS chrondb_deps_dynamic)
-  set(CHRONDB_LIBS_PRIVATE "-lgit2 -ldeflate -lz -lmbedcrypto -lpthread")
+  set(CHRONDB_LIBS_PRIVATE "-lgit2 -ldeflate -lz -lmbedcrypto -lstemmer -lutf8proc -lpthread")
 endif()
 
 if(CHRONDB_SHARED_HAS_STATIC_GIT2)

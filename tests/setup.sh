@@ -5,7 +5,8 @@
 # The one list of packages, by their Debian names.
 set -eu
 
-build='gcc libc6-dev make cmake pkg-config git libgit2-dev libdeflate-dev libmbedtls-dev zlib1g-dev'
+build='gcc libc6-dev make cmake pkg-config git libgit2-dev libdeflate-dev libmbedtls-dev zlib1g-dev
+    libstemmer-dev libutf8proc-dev'
 test='g++ libcmocka-dev bats jq python3 procps strace zsh fish clang-format clang-tidy cppcheck mandoc'
 
 case ${1-} in
