@@ -78,7 +78,7 @@ int cdb_segment_view(struct cdb_segment *out, const void *data, size_t len)
     const unsigned char *p = data;
     uint32_t head_len, count, crc;
 
-    *out = (struct cdb_segment){.data = p, .len = len};
+    *out = (struct cdb_segment){.data = p, .len = len, .fd = -1};
     if (len < CDB_SEGMENT_HEAD || memcmp(p, CDB_SEGMENT_MAGIC, 8) != 0 || cdb_le_get32(p + 8) != CDB_SEGMENT_VERSION)
         return bad_header();
     head_len = cdb_le_get32(p + 16);
@@ -103,6 +103,14 @@ int cdb_segment_view(struct cdb_segment *out, const void *data, size_t len)
     return 0;
 }
 
+static void read_rows_from(struct cdb_segment *segment, int fd)
+{
+    struct cdb_rows *rows[] = {&segment->commits, &segment->ids, &segment->spans};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (rows[i]->count > 0)
+            cdb_rows_read_from(rows[i], fd, (uint64_t)(rows[i]->data - segment->data));
+}
+
 int cdb_segment_open(struct cdb_segment **out, int dir, uint64_t name)
 {
     char file[CDB_FILE_NAME_SIZE];
@@ -121,19 +129,23 @@ int cdb_segment_open(struct cdb_segment **out, int dir, uint64_t name)
         errno = 0;
     if (data == MAP_FAILED)
         result = errno == 0 ? bad_header() : cdb_error_errno(file, "cannot map '%s'", file);
-    close(fd);
-    if (result != 0)
+    if (result != 0) {
+        close(fd);
         return result;
+    }
     segment = malloc(sizeof(*segment));
     result = segment == NULL ? cdb_error_memory() : cdb_segment_view(segment, data, (size_t)size);
     if (result == 0 && segment->name != name)
         result = bad_header();
     if (result != 0) {
         munmap(data, (size_t)size);
+        close(fd);
         free(segment);
         return result;
     }
     segment->mapped = true;
+    segment->fd = fd;
+    read_rows_from(segment, fd);
     *out = segment;
     return 0;
 }
@@ -144,6 +156,8 @@ void cdb_segment_close(struct cdb_segment *segment)
         return;
     if (segment->mapped)
         munmap((void *)(uintptr_t)segment->data, segment->len);
+    if (segment->fd >= 0)
+        close(segment->fd);
     free(segment);
 }
 

@@ -42,6 +42,7 @@ struct cdb_segment {
     const unsigned char *data;
     size_t len;
     bool mapped;
+    int fd; /* of the file, if it is mapped */
     uint64_t name, from, to;
     uint64_t keys, versions;
     uint64_t documents, tables; /* after the last commit, in all */

@@ -1,4 +1,4 @@
-/* Reading one pack: its index (version 1 or 2) and its entries, mapped into memory; deltas put together. Nothing in the
+/* Reading one pack: its index (version 1 or 2) and its entries; deltas put together. Nothing in the
  * files is trusted: sizes are checked before memory is taken, chains of deltas and the work they make are bounded.
  * Source: gitformat-pack. Immutable once open, so safe for threads. */
 #ifndef CDB_STORE_PACKFILE_H
@@ -26,7 +26,9 @@ int cdb_packfile_open(struct cdb_packfile **out, int dir, const char *name);
 /* Open its "NAME.pack" too, in the same directory, if that was not done yet. The same results. Not safe for threads
  * (what is needed before any entry is read). */
 int cdb_packfile_open_pack(struct cdb_packfile *file, int dir);
-/* The same of both files in memory, borrowed. */
+/* Have both files in memory, once both are open, for those who read all of them. Not safe for threads. */
+int cdb_packfile_map(struct cdb_packfile *file);
+/* The same as both openings, of files in memory, borrowed. */
 int cdb_packfile_view(struct cdb_packfile **out, const void *idx, size_t idx_len, const void *pack, size_t pack_len);
 void cdb_packfile_hold(struct cdb_packfile *file);
 void cdb_packfile_release(struct cdb_packfile *file);
@@ -36,26 +38,29 @@ size_t cdb_packfile_bytes(const struct cdb_packfile *file); /* of the pack */
 
 /* Objects by their position in the index, 0 .. count - 1, in the order of ids. */
 uint32_t cdb_packfile_count(const struct cdb_packfile *file);
-void cdb_packfile_oid(const struct cdb_packfile *file, uint32_t position, struct cdb_oid *out);
-/* Where the entry begins; 0: not in the pack. */
+int cdb_packfile_oid(const struct cdb_packfile *file, uint32_t position, struct cdb_oid *out);
+/* Where the entry begins; 0: not in the pack, or unreadable. */
 uint64_t cdb_packfile_offset(const struct cdb_packfile *file, uint32_t position);
-/* The CRC-32 of the entry's bytes; false: the index has none (version 1). */
+/* The CRC-32 of the entry's bytes; false: the index has none (version 1), or is unreadable. */
 bool cdb_packfile_crc(const struct cdb_packfile *file, uint32_t position, uint32_t *out);
-bool cdb_packfile_find(const struct cdb_packfile *file, const struct cdb_oid *oid, uint32_t *position);
-/* The first position whose id is not less; count if there is none. */
-uint32_t cdb_packfile_lower(const struct cdb_packfile *file, const struct cdb_oid *oid);
+/* 0, or 1: it is not there; CHRONDB_EDAMAGED: the index cannot be read. */
+int cdb_packfile_find(const struct cdb_packfile *file, const struct cdb_oid *oid, uint32_t *position);
+/* The first position whose id is not less; count if there is none. 0, or CHRONDB_EDAMAGED. */
+int cdb_packfile_lower(const struct cdb_packfile *file, const struct cdb_oid *oid, uint32_t *position);
 
 struct cdb_packed {
-    int type;                  /* CDB_COMMIT .. CDB_TAG, CDB_OFS_DELTA, CDB_REF_DELTA */
-    size_t size;               /* of the content, or of the delta */
-    uint64_t base;             /* CDB_OFS_DELTA: where its base begins */
-    struct cdb_oid base_oid;   /* CDB_REF_DELTA */
-    const unsigned char *data; /* the zlib stream, which ends somewhere before `avail` bytes */
+    int type;                /* CDB_COMMIT .. CDB_TAG, CDB_OFS_DELTA, CDB_REF_DELTA */
+    size_t size;             /* of the content, or of the delta */
+    uint64_t base;           /* CDB_OFS_DELTA: where its base begins */
+    struct cdb_oid base_oid; /* CDB_REF_DELTA */
+    uint64_t start;          /* of the zlib stream, which ends somewhere before `avail` bytes */
     size_t avail;
 };
 
-/* What stands at the offset: false if it is no entry. */
+/* What stands at the offset: false if it is no entry, or cannot be read. */
 bool cdb_packfile_entry(const struct cdb_packfile *file, uint64_t offset, struct cdb_packed *out);
+/* The pack's bytes from there on, once it is in memory; else NULL. */
+const unsigned char *cdb_packfile_data(const struct cdb_packfile *file, uint64_t offset);
 
 struct libdeflate_decompressor;
 

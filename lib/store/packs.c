@@ -284,8 +284,9 @@ static int look_into(struct cdb_packs *packs, struct slot *slot, const struct cd
     int result = open_slot(packs, slot);
     if (result != 0)
         return result == 1 ? 2 : result;
-    if (!cdb_packfile_find(slot->file, oid, &position))
-        return 1;
+    result = cdb_packfile_find(slot->file, oid, &position);
+    if (result != 0)
+        return result;
     result = cdb_packfile_open_pack(slot->file, packs->sources[slot->source].pack);
     if (result != 0)
         return result == 1 ? 2 : result;
@@ -467,7 +468,7 @@ static bool search_open(struct cdb_packs *packs, const struct cdb_oid *oid, stru
         struct slot *slot = &packs->slots[index];
         uint32_t position;
         if (slot->file == NULL || slot->bad || cdb_packfile_bytes(slot->file) == 0 ||
-            !cdb_packfile_find(slot->file, oid, &position))
+            cdb_packfile_find(slot->file, oid, &position) != 0)
             continue;
         *out = (struct place){slot->file, cdb_packfile_offset(slot->file, position)};
         cdb_packfile_hold(slot->file);
@@ -497,18 +498,21 @@ static bool has_prefix(const struct cdb_oid *oid, const struct cdb_oid *prefix, 
            (len % 2 == 0 || (oid->id[len / 2] & 0xf0) == (prefix->id[len / 2] & 0xf0));
 }
 
-static void count_prefix(const struct cdb_packfile *file, const struct cdb_oid *prefix, size_t len, struct cdb_oid *out,
-                         int *count)
+static int count_prefix(const struct cdb_packfile *file, const struct cdb_oid *prefix, size_t len, struct cdb_oid *out,
+                        int *count)
 {
     struct cdb_oid oid;
-    for (uint32_t i = cdb_packfile_lower(file, prefix); i < cdb_packfile_count(file) && *count < 2; i++) {
-        cdb_packfile_oid(file, i, &oid);
-        if (!has_prefix(&oid, prefix, len))
+    uint32_t i;
+    int result = cdb_packfile_lower(file, prefix, &i);
+    for (; result == 0 && i < cdb_packfile_count(file) && *count < 2; i++) {
+        result = cdb_packfile_oid(file, i, &oid);
+        if (result != 0 || !has_prefix(&oid, prefix, len))
             break;
         if (*count == 0 || !cdb_oid_equal(&oid, out))
             ++*count;
         *out = oid;
     }
+    return result;
 }
 
 int cdb_packs_prefix(struct cdb_packs *packs, const struct cdb_oid *prefix, size_t len, struct cdb_oid *out, int *count)
@@ -526,7 +530,7 @@ int cdb_packs_prefix(struct cdb_packs *packs, const struct cdb_oid *prefix, size
             int opened = open_slot(packs, &packs->slots[i]);
             gone = opened == 1 ? 1 : gone;
             if (opened == 0)
-                count_prefix(packs->slots[i].file, prefix, len, out, count);
+                result = count_prefix(packs->slots[i].file, prefix, len, out, count);
         }
     }
     pthread_mutex_unlock(&packs->mutex);

@@ -130,11 +130,12 @@ static int find_base(const struct cdb_packfile *file, const struct place *places
 {
     uint32_t position;
     if (entry->type == CDB_REF_DELTA) {
-        if (cdb_packfile_find(file, &entry->base_oid, &position))
+        int result = cdb_packfile_find(file, &entry->base_oid, &position);
+        if (result == 0)
             member->base = position;
         else
             member->flags = CDB_MEMBER_EXPAND; /* nobody writes such packs */
-        return 0;
+        return result == 1 ? 0 : result;
     }
     struct place wanted = {entry->base, 0};
     const struct place *base = bsearch(&wanted, places, cdb_packfile_count(file), sizeof(*places), by_offset);
@@ -158,12 +159,12 @@ static int add_entry(struct cdb_rewrite *rewrite, const struct cdb_packfile *fil
                                 .source = (uint16_t)rewrite->pack_count};
     if (!cdb_packfile_entry(file, member.where, &entry))
         return malformed(file);
-    uint64_t head = cdb_packfile_bytes(file) - 20 - entry.avail - member.where;
-    if (head >= member.len)
+    if (entry.start - member.where >= member.len)
         return malformed(file);
-    cdb_packfile_oid(file, position, &member.oid);
+    int result = cdb_packfile_oid(file, position, &member.oid);
+    if (result != 0)
+        return result;
     member.type = (uint8_t)(entry.type < CDB_OFS_DELTA ? entry.type : CDB_ANY);
-    int result = 0;
     if (entry.type >= CDB_OFS_DELTA) {
         member.flags = CDB_MEMBER_DELTA;
         result = find_base(file, places, &entry, &member);
@@ -199,6 +200,8 @@ int cdb_rewrite_add_pack(struct cdb_rewrite *rewrite, const char *name)
         result = cdb_packfile_open(&file, rewrite->pack_dir, name);
     if (result == 0)
         result = cdb_packfile_open_pack(file, rewrite->pack_dir);
+    if (result == 0)
+        result = cdb_packfile_map(file);
     if (result == 0)
         result = add_entries(rewrite, file);
     if (result == 0)
@@ -334,7 +337,7 @@ static int raw_entry(struct cdb_rewrite *rewrite, const struct cdb_member *membe
     struct cdb_packfile *file = rewrite->packs[member->source];
     if (!cdb_packfile_entry(file, member->where, entry))
         return malformed(file);
-    *start = entry->data - (cdb_packfile_bytes(file) - 20 - entry->avail - member->where);
+    *start = cdb_packfile_data(file, member->where);
     if (libdeflate_crc32(0, *start, (size_t)member->len) != member->crc)
         return cdb_error(CHRONDB_EDAMAGED, "damaged", "an entry of '%s' does not match its checksum",
                          cdb_packfile_name(file));
@@ -361,11 +364,11 @@ static int copy_entry(struct cdb_rewrite *rewrite, const struct cdb_member *memb
     int result = raw_entry(rewrite, member, &entry, &start);
     if (result != 0)
         return result;
-    size_t stream = (size_t)member->len - (size_t)(entry.data - start);
+    size_t head = (size_t)(entry.start - member->where);
     if (entry.type < CDB_OFS_DELTA)
         return cdb_pack_add_raw(rewrite->pack, start, (size_t)member->len, member->crc, &member->oid);
     return cdb_pack_add_deflated_delta(rewrite->pack, &member->oid, rewrite->members.list[member->base].entry,
-                                       entry.size, entry.data, stream);
+                                       entry.size, start + head, (size_t)member->len - head);
 }
 
 /* The member as a delta on its base, if that is worth it: 0; 1: it is not. rewrite->content is the member's. */
