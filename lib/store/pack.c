@@ -23,6 +23,7 @@
 #endif
 
 #define FLUSH_AT    ((size_t)256 << 10)
+#define PUSH_AT     ((uint64_t)1 << 20)
 #define LARGE       ((uint64_t)1 << 31) /* offsets from here on go into the index's table of 8-byte ones */
 #define PACK_FOLDER "objects/pack"
 #define OFS_DELTA   6
@@ -41,6 +42,7 @@ struct cdb_pack {
     struct cdb_deflater *deflater;
     struct cdb_buf pending; /* not yet written */
     uint64_t written;
+    uint64_t pushed; /* of that is on its way to the disk */
     struct entry *entries;
     size_t count, room;
     bool sealed;
@@ -159,6 +161,21 @@ static int grow(struct cdb_pack *pack)
 
 /* ---- adding ------------------------------------------------------------------------------------ */
 
+/* What is written goes to the disk little by little: the sync at the end would send all of it at once, and everybody
+ * else's small writes, each of which waits for a sync of its own, would stand behind it. A hint: failing is no error.
+ */
+static void push_to_disk(struct cdb_pack *pack)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    if (pack->written - pack->pushed < PUSH_AT)
+        return;
+    if (pack->pushed >= PUSH_AT)
+        sync_file_range(pack->fd, (off_t)(pack->pushed - PUSH_AT), PUSH_AT, SYNC_FILE_RANGE_WAIT_BEFORE);
+    sync_file_range(pack->fd, (off_t)pack->pushed, (off_t)(pack->written - pack->pushed), SYNC_FILE_RANGE_WRITE);
+    pack->pushed = pack->written;
+#endif
+}
+
 static int flush(struct cdb_pack *pack)
 {
     if (pack->pending.failed)
@@ -167,6 +184,7 @@ static int flush(struct cdb_pack *pack)
         return write_error(pack->temporary[0]);
     pack->written += pack->pending.len;
     cdb_buf_clear(&pack->pending);
+    push_to_disk(pack);
     return 0;
 }
 
