@@ -25,7 +25,7 @@ CALLS = ("open,openat,creat,write,pwrite64,writev,pwritev,pwritev2,rename,rename
 
 STRING = r'"(?:\\x[0-9a-f]{2})*"(?:\.\.\.)?'
 LINE = re.compile(r"^(\d+) +(\w+)\((.*)\) += (-?\d+|\?|0x[0-9a-f]+)(?:<[^>]*>)?(?: .*)?$")
-FD = re.compile(r"^(AT_FDCWD|-?\d+)(?:<([^>]*)>)?$")
+FD = re.compile(r"^(AT_FDCWD|-?\d+)(?:<([^>]*)>(?:\(deleted\))?)?$")
 
 
 def unescape(text):
