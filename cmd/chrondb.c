@@ -46,6 +46,8 @@ const struct cli_command cli_commands[] = {
     {"export", cmd_export, READ, 0, 1, "[PREFIX]", "print documents, or all history, as lines to import", "keys"},
     {"checkout", cmd_checkout, READ, 1, 2, "DIR [PREFIX]", "write documents as plain files", "directories"},
     {"info", cmd_info, READ, 0, 0, "", "tell what the database is", ""},
+    {"config", cmd_config, READ, 1, 3, "[get] NAME\n[set] NAME VALUE\nunset NAME\nlist", "read and change settings",
+     "settings"},
     {"gc", cmd_gc, READ, 0, 0, "", "tidy up now, and thoroughly", ""},
     {"reindex", cmd_reindex, READ, 0, 0, "", "build the index anew", ""},
     {"help", cmd_help, NONE, 0, 1, "[COMMAND]", "explain a command", "commands"},

@@ -45,6 +45,7 @@ _chrondb_offer_kind() { # KIND PREFIX
     keys) _chrondb_offer "$2" < <(_chrondb_ask list --keys --format raw --limit 200 -- "$typed") ;;
     tables) _chrondb_offer "$2" < <(_chrondb_ask tables --format raw) ;;
     commands) _chrondb_offer "$2" < <(_chrondb_ask --list-commands) ;;
+    settings) _chrondb_offer "$2" < <(printf '%s\n' get set unset list && _chrondb_ask config list --format raw -q) ;;
     files)
         compopt -o filenames 2>/dev/null
         _chrondb_offer "$2" < <(compgen -f -- "$typed")

@@ -13,6 +13,8 @@ function __chrondb_offer_kind --argument-names kind prefix typed
             printf "$prefix%s\n" (__chrondb_ask tables --format raw)
         case commands
             __chrondb_ask --list-commands
+        case settings
+            printf '%s\n' get set unset list (__chrondb_ask config list --format raw -q)
         case files
             printf "$prefix%s\n" (__fish_complete_path "$typed")
         case directories

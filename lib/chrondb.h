@@ -484,6 +484,41 @@ typedef struct chrondb_reindex_report {
 /* Build the derived index of all branches anew, from git alone. */
 CHRONDB_API int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report);
 
+/* ---- settings ---------------------------------------------------------------------------------- */
+
+/* What a database is told once and for all: variables "chrondb.*" of the repository's own git configuration, so that
+ * plain git reads and sets them too ("search.language" is `git config chrondb.search.language`). The user's and the
+ * system's configuration do not count: a database means the same for everybody. chrondb-config(1) lists the settings.
+ * An unknown name is CHRONDB_EUSAGE, name "unknown_setting". A configuration that cannot be understood is
+ * CHRONDB_EDAMAGED, name "invalid_config". */
+
+typedef struct chrondb_setting {
+    const char *name;
+    const char *value;         /* in effect */
+    const char *default_value; /* in effect where nothing is set */
+    const char *description;   /* a few words */
+    int is_set;                /* by the configuration */
+    int is_valid;              /* 0: somebody wrote a value that is not allowed; what needs the setting fails */
+} chrondb_setting;
+
+/* The value in effect. CHRONDB_EDAMAGED "invalid_config" too if it is not allowed. */
+CHRONDB_API int chrondb_config_get(chrondb *db, const char *name, chrondb_buffer *value);
+
+/* Set it, durable when it returns 0; whatever stood there is replaced. `status` (or NULL) becomes CHRONDB_CREATED,
+ * _UPDATED or _UNCHANGED. `lock_timeout_ms` is that of chrondb_write_options; it counts for other writers and for a git
+ * that changes the configuration. A value that is not allowed is CHRONDB_EUSAGE, name "invalid_value". CHRONDB_EBUSY.
+ */
+CHRONDB_API int chrondb_config_set(chrondb *db, const char *name, const char *value, int lock_timeout_ms,
+                                   enum chrondb_status *status);
+
+/* Back to the default, likewise. CHRONDB_DELETED, or _UNCHANGED if nothing was set. */
+CHRONDB_API int chrondb_config_unset(chrondb *db, const char *name, int lock_timeout_ms, enum chrondb_status *status);
+
+/* Calls `each` for every setting that there is, in the order of the names' bytes. The setting is borrowed during the
+ * call. A nonzero result of `each` ends the walk and is returned. */
+CHRONDB_API int chrondb_config_list(chrondb *db, int (*each)(void *context, const chrondb_setting *setting),
+                                    void *context);
+
 /* ---- JSON text --------------------------------------------------------------------------------- */
 
 enum {

@@ -327,6 +327,14 @@ int cdb_git_lock_take(int dir, const char *repository, const char *ours, const c
     }
 }
 
+void cdb_git_lock_drop(int dir, const char *ours, const char *lock)
+{
+    struct stat a, b;
+    if (fstatat(dir, ours, &a, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(dir, lock, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+        a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+        unlinkat(dir, lock, 0);
+}
+
 bool cdb_git_lock_sweep(int dir, const char *repository, const char *lock)
 {
     int owner = 0;

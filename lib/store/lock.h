@@ -43,6 +43,8 @@ enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_time, unsign
  * a dead one's (telling through `removed`). 0, CHRONDB_EBUSY, CHRONDB_ESYSTEM. */
 int cdb_git_lock_take(int dir, const char *repository, const char *ours, const char *lock, int timeout_ms,
                       bool *removed);
+/* Remove a lock that a dead one of ours left: it is the same file as `ours`. What else stands there stays. */
+void cdb_git_lock_drop(int dir, const char *ours, const char *lock);
 /* Remove a stale one, if it exists, may be removed now and is not in the way of anybody: true if it was. */
 bool cdb_git_lock_sweep(int dir, const char *repository, const char *lock);
 

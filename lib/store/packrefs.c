@@ -356,15 +356,6 @@ int cdb_pack_refs(struct cdb_repo *repo, size_t least)
 
 /* ---- what a dead one left -------------------------------------------------------------------------- */
 
-/* Both names of one file: then the lock is ours. */
-static void remove_link(int dir, const char *ours, const char *lock)
-{
-    struct stat a, b;
-    if (fstatat(dir, ours, &a, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(dir, lock, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-        a.st_ino == b.st_ino && a.st_dev == b.st_dev)
-        unlinkat(dir, lock, 0);
-}
-
 void cdb_pack_refs_sweep(int dir)
 {
     char lock[PATH_LEN_MAX + 8] = "";
@@ -374,9 +365,9 @@ void cdb_pack_refs_sweep(int dir)
         memcpy(name, lock, (size_t)n - 5);
         name[n - 5] = '\0';
         if (cdb_ref_name_valid(name) && strncmp(name, "refs/", 5) == 0)
-            remove_link(dir, PRUNE, lock);
+            cdb_git_lock_drop(dir, PRUNE, lock);
     }
     unlinkat(dir, PRUNE, 0);
-    remove_link(dir, TEMPORARY, PACKED_REFS_LOCK);
+    cdb_git_lock_drop(dir, TEMPORARY, PACKED_REFS_LOCK);
     unlinkat(dir, TEMPORARY, 0);
 }

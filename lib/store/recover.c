@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/config.h"
 #include "store/lock.h"
 #include "store/pack.h"
 #include "store/publish.h"
@@ -226,6 +227,7 @@ static int finish_last_write(struct cdb_recovery *recovery, uint64_t acknowledge
 static void sweep_temporaries(struct cdb_repo *repo)
 {
     cdb_publish_done(repo);
+    cdb_config_sweep(repo->dir);
     cdb_loose_sweep(repo->dir);
     cdb_pack_remove_temporary(repo->dir, "w");
 }

@@ -180,12 +180,18 @@ static void sweep(int dir)
     cdb_maintenance_sweep(dir);
 }
 
-int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
+static int milliseconds_left(int timeout_ms, int64_t deadline)
+{
+    int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
+    return left > 0 ? (int)left : 0;
+}
+
+/* Up to the writer lock, with a mark that we are at work. On failure there is something to end. */
+static int begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms, int64_t deadline)
 {
     memset(txn, 0, sizeof(*txn));
     txn->repo = repo;
     txn->lock = txn->state_file = txn->journal = -1;
-    int64_t deadline = cdb_monotonic_ms() + timeout_ms;
     int result = CHRONDB_ESYSTEM;
     if ((txn->ref = strdup(ref)) == NULL || asprintf(&txn->ref_lock, "%s.lock", ref) < 0)
         result = cdb_error_memory();
@@ -199,13 +205,28 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
     CDB_FAULT("in-progress");
     if (result == 0)
         sweep(repo->dir);
-    int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
+    return result;
+}
+
+int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
+{
+    int64_t deadline = cdb_monotonic_ms() + timeout_ms;
+    int result = begin(txn, repo, ref, timeout_ms, deadline);
+    int left = milliseconds_left(timeout_ms, deadline);
     if (result == 0)
-        result = lock_branch(txn, left > 0 ? (int)left : 0);
+        result = lock_branch(txn, left);
     if (result == CHRONDB_EDAMAGED)
-        result = repair_branch(txn, left > 0 ? (int)left : 0);
+        result = repair_branch(txn, left);
     if (result == 0)
         result = cdb_deflater_new(&txn->deflater);
+    if (result != 0)
+        cdb_txn_end(txn);
+    return result;
+}
+
+int cdb_txn_begin_exclusive(struct cdb_txn *txn, struct cdb_repo *repo, int timeout_ms)
+{
+    int result = begin(txn, repo, "", timeout_ms, cdb_monotonic_ms() + timeout_ms);
     if (result != 0)
         cdb_txn_end(txn);
     return result;

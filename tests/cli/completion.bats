@@ -63,6 +63,12 @@ complete_bash() {
     [ ! -e .chrondb ]
 }
 
+@test "bash: settings, and what is done with them" {
+    given init
+    same words $'get\nset\nunset\nlist\nsearch.language' "$(complete_bash 'chrondb config ')"
+    same name 'search.language' "$(complete_bash 'chrondb config get sea')"
+}
+
 @test "bash: files and directories" {
     fill
     mkdir data
@@ -84,6 +90,7 @@ complete_bash() {
     same keys $'user:1\nuser:2' "$(complete_fish 'get user:' | sort)"
     same option '--reverse' "$(complete_fish 'log --rev' | cut -f1)"
     same tables 'user' "$(complete_fish 'list --table u')"
+    same setting 'search.language' "$(complete_fish 'config get sea')"
     same tables '--table=user' "$(complete_fish 'list --table=u')"
 }
 
@@ -99,4 +106,5 @@ complete_bash() {
     same command 'history' "$(complete_zsh 'hist')"
     same option '--reverse' "$(complete_zsh 'log --rev')"
     same tables 'user' "$(complete_zsh 'list --table u')"
+    same setting 'search.language' "$(complete_zsh 'config sea')"
 }

@@ -155,6 +155,7 @@ def scenarios(rng):
             ("batch", "base", batch(many)), ("large batch", "base", batch(large)),
             ("checkpoint", "packs", large_put(rng)),
             ("reindex", "base", crash.Operation(["reindex"], {})), ("gc", "untidy", crash.Operation(["gc"], {})),
+            ("config", "base", crash.Operation(["config", "set", "search.language", "none"], {})),
             ("recover published", "dead", put("s:5", "after")), ("recover unsynced", "unsynced", put("s:5", "after")),
             ("recover lost", "cut", put("s:5", "after")), ("recover pushed", "pushed", put("s:5", "after")),
             ("create", None, put("a:1", 1)), ("create in place", "", put("a:1", 1)),
@@ -221,6 +222,8 @@ def look_after(db, scenario, found):
     else:
         # The one that died first is settled before the second: whole or not at all, in that order.
         settle(db, found, [o for o in (db.pending, operation) if o is not None])
+    if operation is not None and operation.args[0] == "config":
+        expect_config(db)
     db.must_write(put("z:z", "works"))
     db.check()
 
@@ -269,8 +272,18 @@ def after_adoption(db):
 def expect_clean(db):
     """Nothing of the dead is left."""
     for name in ("refs/heads/main.lock", "chrondb/ref.tmp", "chrondb/object.tmp", "chrondb/creating",
-                 "chrondb/format.tmp", "objects/pack/tmp_pack_chrondb_w", "objects/pack/tmp_idx_chrondb_w"):
+                 "chrondb/format.tmp", "objects/pack/tmp_pack_chrondb_w", "objects/pack/tmp_idx_chrondb_w",
+                 "config.lock", "chrondb/config.tmp"):
         expect(not os.path.lexists(os.path.join(db.path, name)), "left over: %s" % name)
+
+
+def expect_config(db):
+    """The old configuration or the new one, whole."""
+    lines = git(db.path, "config", "--file", os.path.join(db.path, "config"), "--list").splitlines()
+    expect({"core.bare=true", "gc.auto=0"} <= set(lines), lambda: "the configuration is torn: %s" % lines)
+    ours = [line for line in lines if line.startswith("chrondb.")]
+    expect(ours in ([], ["chrondb.search.language=none"]), lambda: "half set: %s" % ours)
+    db.ok("config", "set", "search.language", "english")
 
 
 def every_point(templates, scratch, rng):
