@@ -269,6 +269,24 @@ static int create_temporary(int dir, const char *path)
 }
 
 /* With the lock, which is a link of the file `fd`: written, synced, renamed into place. */
+/* git's lock is a second name of the file that was written, or, where there are no hard links, a file of its own. */
+static bool is_lock(struct cdb_repo *repo, int fd)
+{
+    struct stat file, lock;
+    return fstat(fd, &file) == 0 && fstatat(repo->dir, PACKED_REFS_LOCK, &lock, AT_SYMLINK_NOFOLLOW) == 0 &&
+           file.st_ino == lock.st_ino && file.st_dev == lock.st_dev;
+}
+
+static int put_in_place(struct cdb_repo *repo, int fd)
+{
+    bool linked = is_lock(repo, fd);
+    if (renameat(repo->dir, linked ? PACKED_REFS_LOCK : TEMPORARY, repo->dir, PACKED_REFS) != 0)
+        return cdb_error_errno(PACKED_REFS, "cannot update '%s'", PACKED_REFS);
+    if (!linked)
+        unlinkat(repo->dir, PACKED_REFS_LOCK, 0);
+    return 0;
+}
+
 static int write_packed(struct cdb_repo *repo, int fd, struct cdb_packed_refs *refs)
 {
     struct cdb_buf text = CDB_BUF_INIT;
@@ -277,8 +295,8 @@ static int write_packed(struct cdb_repo *repo, int fd, struct cdb_packed_refs *r
     if (result == 0 && (cdb_fs_write_full(fd, text.ptr, text.len) != 0 || fsync(fd) != 0))
         result = cdb_error_errno(PACKED_REFS_LOCK, "cannot write '%s'", PACKED_REFS_LOCK);
     CDB_FAULT("gc-refs-written");
-    if (result == 0 && renameat(repo->dir, PACKED_REFS_LOCK, repo->dir, PACKED_REFS) != 0)
-        result = cdb_error_errno(PACKED_REFS, "cannot update '%s'", PACKED_REFS);
+    if (result == 0)
+        result = put_in_place(repo, fd);
     CDB_FAULT("gc-refs-renamed");
     if (result == 0)
         result = cdb_fs_sync_dir(repo->dir, ".");

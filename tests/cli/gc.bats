@@ -143,3 +143,18 @@ loose() {
     try gc --progress
     same objects 32 "$(member objects)"
 }
+
+@test "refs are packed where the file system has no hard links, and none is lost" {
+    given put n:1 1
+    git -C .chrondb tag first main
+    given gc
+    given put n:1 2
+    git -C .chrondb tag second main
+    CHRONDB_TEST_NO_LINKS=1 given gc
+    same tags $'first\nsecond' "$(git -C .chrondb tag)"
+    same first 1 "$("$CHRONDB" at first n:1)"
+    same second 2 "$("$CHRONDB" at second n:1)"
+    same locks "" "$(find .chrondb -name '*.lock' -path '*refs*')"
+    CHRONDB_TEST_NO_LINKS=1 given put n:1 3
+    git -C .chrondb fsck --strict
+}
