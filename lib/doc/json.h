@@ -57,8 +57,8 @@ uint32_t cdb_json_member(const struct cdb_json *json, uint32_t object, const cha
 /* Append the decoded text of the string at `node` (lone surrogates as WTF-8). */
 void cdb_json_string(const struct cdb_json *json, uint32_t node, struct cdb_buf *out);
 
-/* Append `text` (UTF-8) as a JSON string with its quotes; control characters, DEL and U+0080-U+009F escaped; invalid
- * bytes as U+FFFD. */
+/* Append `text` (UTF-8, lone surrogates as WTF-8) as a JSON string with its quotes; control characters, DEL,
+ * U+0080-U+009F and surrogates escaped; invalid bytes as U+FFFD. Decoded, it is what cdb_json_string gave. */
 void cdb_json_quote(struct cdb_buf *out, const char *text, size_t len);
 
 /* Append the value of `text`, which must be valid, laid out anew: CHRONDB_JSON_* flags. Streaming, no tree. Compact

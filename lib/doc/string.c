@@ -184,7 +184,7 @@ static void add_escape(struct cdb_buf *out, unsigned point)
     static const char letters[] = "\"\\bfnrt";
     static const char hex[] = "0123456789abcdef";
     const char *meaning = point != 0 ? strchr(meanings, (int)point) : NULL;
-    char text[6] = {'\\', 'u', '0', '0', hex[point >> 4 & 15], hex[point & 15]};
+    char text[6] = {'\\', 'u', hex[point >> 12 & 15], hex[point >> 8 & 15], hex[point >> 4 & 15], hex[point & 15]};
 
     if (point < 0x80 && meaning != NULL) {
         text[1] = letters[meaning - meanings];
@@ -194,6 +194,16 @@ static void add_escape(struct cdb_buf *out, unsigned point)
     }
 }
 
+/* The surrogate that stands there as WTF-8, or 0. */
+static unsigned surrogate_at(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    if (len < 3 || p[0] != 0xed || p[1] < 0xa0 || p[1] > 0xbf || p[2] < 0x80 || p[2] > 0xbf)
+        return 0;
+    return 0xd000u | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+}
+
 void cdb_json_quote(struct cdb_buf *out, const char *text, size_t len)
 {
     size_t plain = 0; /* where the run that needs no change began */
@@ -201,18 +211,23 @@ void cdb_json_quote(struct cdb_buf *out, const char *text, size_t len)
 
     cdb_buf_addc(out, '"');
     for (size_t i = 0; i < len; i += width) {
+        unsigned surrogate = 0;
         bool valid, control;
 
         width = cdb_utf8_width(text + i, len - i);
         valid = width > 0;
         control = valid && cdb_utf8_is_control(text + i, width);
-        if (!valid)
-            width = 1;
+        if (!valid) {
+            surrogate = surrogate_at(text + i, len - i);
+            width = surrogate != 0 ? 3 : 1;
+        }
         if (valid && !control && text[i] != '"' && text[i] != '\\')
             continue;
         cdb_buf_add(out, text + plain, i - plain);
         plain = i + width;
-        if (!valid)
+        if (surrogate != 0)
+            add_escape(out, surrogate);
+        else if (!valid)
             cdb_buf_adds(out, "\xef\xbf\xbd");
         else
             add_escape(out, (unsigned char)text[i + width - 1]); /* of C1 the second byte is the code point */

@@ -64,6 +64,8 @@ static void try_strings(const struct cdb_json *json)
             cdb_json_string(json, i, &decoded);
             cdb_json_quote(&quoted, cdb_buf_str(&decoded), decoded.len);
             require(cdb_json_check(quoted.ptr, quoted.len) == 0, "a quoted string is valid");
+            require(cdb_json_string_compare_plain(quoted.ptr, quoted.len, cdb_buf_str(&decoded), decoded.len) == 0,
+                    "a quoted string is what it was");
         }
         if (json->nodes[i].type == CDB_JSON_OBJECT && json->nodes[i].next > i + 1 && members++ < 100) {
             uint32_t found;
