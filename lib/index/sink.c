@@ -24,6 +24,11 @@ void cdb_sink_release(struct cdb_sink *sink)
     sink->fd = -1;
 }
 
+static bool in_memory(const struct cdb_sink *sink)
+{
+    return sink->fd < 0 && sink->dir == -1;
+}
+
 static int make_file(struct cdb_sink *sink)
 {
     char name[CDB_FILE_NAME_SIZE];
@@ -38,6 +43,8 @@ int cdb_sink_flush(struct cdb_sink *sink)
 {
     if (sink->result == 0 && sink->buf.failed)
         sink->result = cdb_error_memory();
+    if (in_memory(sink))
+        return sink->result;
     if (sink->result == 0 && sink->fd < 0)
         sink->result = make_file(sink);
     if (sink->result == 0 && cdb_fs_pwrite_full(sink->fd, sink->buf.ptr, sink->buf.len, (off_t)sink->written) != 0)
@@ -50,7 +57,7 @@ int cdb_sink_flush(struct cdb_sink *sink)
 void cdb_sink_add(struct cdb_sink *sink, const void *data, size_t len)
 {
     cdb_buf_add(&sink->buf, data, len);
-    if (sink->buf.len >= PIECE)
+    if (sink->buf.len >= PIECE && !in_memory(sink))
         cdb_sink_flush(sink);
 }
 
@@ -81,6 +88,19 @@ void cdb_sink_add_sink(struct cdb_sink *sink, struct cdb_sink *from)
     }
     if (from->buf.len > 0)
         cdb_sink_add(sink, from->buf.ptr, from->buf.len);
+}
+
+int cdb_sink_read(const struct cdb_sink *sink, uint64_t offset, void *out, size_t len)
+{
+    size_t early = offset >= sink->written ? 0 : sink->written - offset < len ? (size_t)(sink->written - offset) : len;
+
+    if (sink->result != 0 || sink->buf.failed)
+        return sink->result != 0 ? sink->result : cdb_error_memory();
+    if (early > 0 && cdb_fs_pread_full(sink->fd, out, early, (off_t)offset) != (ssize_t)early)
+        return cdb_error_errno(NULL, "cannot read the index");
+    if (early < len)
+        memcpy((char *)out + early, sink->buf.ptr + (offset + early - sink->written), len - early);
+    return 0;
 }
 
 void cdb_sink_change(struct cdb_sink *sink, uint64_t offset, const void *data, size_t len)
