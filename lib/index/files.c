@@ -52,13 +52,23 @@ void cdb_file_ref(char out[CDB_FILE_NAME_SIZE], const char *ref)
         snprintf(out + n, CDB_FILE_NAME_SIZE - n, "~%016llx", (unsigned long long)cdb_bytes_hash(ref, strlen(ref)));
 }
 
-void cdb_file_manifest(char out[CDB_FILE_NAME_SIZE], const char *ref)
+static void name_for_ref(char out[CDB_FILE_NAME_SIZE], const char *ref, const char *suffix)
 {
     size_t n;
 
     cdb_file_ref(out, ref);
     n = strlen(out);
-    snprintf(out + n, CDB_FILE_NAME_SIZE - n, CDB_FILE_MANIFEST);
+    snprintf(out + n, CDB_FILE_NAME_SIZE - n, "%s", suffix);
+}
+
+void cdb_file_manifest(char out[CDB_FILE_NAME_SIZE], const char *ref)
+{
+    name_for_ref(out, ref, CDB_FILE_MANIFEST);
+}
+
+void cdb_file_search(char out[CDB_FILE_NAME_SIZE], const char *ref)
+{
+    name_for_ref(out, ref, CDB_FILE_SEARCH);
 }
 
 void cdb_file_tail(char out[CDB_FILE_NAME_SIZE], const char *ref, uint64_t generation)
@@ -72,7 +82,12 @@ void cdb_file_tail(char out[CDB_FILE_NAME_SIZE], const char *ref, uint64_t gener
 
 void cdb_file_segment(char out[CDB_FILE_NAME_SIZE], uint64_t name)
 {
-    snprintf(out, CDB_FILE_NAME_SIZE, "%016llx" CDB_FILE_SEGMENT, (unsigned long long)name);
+    cdb_file_numbered(out, name, CDB_FILE_SEGMENT);
+}
+
+void cdb_file_numbered(char out[CDB_FILE_NAME_SIZE], uint64_t number, const char *suffix)
+{
+    snprintf(out, CDB_FILE_NAME_SIZE, "%016llx%s", (unsigned long long)number, suffix);
 }
 
 bool cdb_file_ends(const char *file, const char *suffix)

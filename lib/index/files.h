@@ -13,16 +13,23 @@
 #define CDB_FILE_MANIFEST  ".manifest"
 #define CDB_FILE_TAIL      ".tail"
 #define CDB_FILE_SEGMENT   ".segment"
+#define CDB_FILE_SEARCH    ".search"
+#define CDB_FILE_TEXT      ".text"
+#define CDB_FILE_ENDS      ".ends"
 #define CDB_FILE_TEMPORARY ".tmp"
 
 /* "main", "feature%2Fx": the NAME of a ref in the names of its files. Refs that are too long share it rarely. */
 void cdb_file_ref(char out[CDB_FILE_NAME_SIZE], const char *ref);
 /* NAME.manifest */
 void cdb_file_manifest(char out[CDB_FILE_NAME_SIZE], const char *ref);
+/* NAME.search */
+void cdb_file_search(char out[CDB_FILE_NAME_SIZE], const char *ref);
 /* NAME-GENERATION.tail */
 void cdb_file_tail(char out[CDB_FILE_NAME_SIZE], const char *ref, uint64_t generation);
 /* XXXXXXXXXXXXXXXX.segment */
 void cdb_file_segment(char out[CDB_FILE_NAME_SIZE], uint64_t name);
+/* XXXXXXXXXXXXXXXX and a suffix */
+void cdb_file_numbered(char out[CDB_FILE_NAME_SIZE], uint64_t number, const char *suffix);
 /* The 16 digits before `suffix`, which the name must end in. */
 bool cdb_file_number(const char *file, const char *suffix, uint64_t *number);
 bool cdb_file_ends(const char *file, const char *suffix);

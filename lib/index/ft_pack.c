@@ -156,7 +156,6 @@ bool cdb_pack_get(const unsigned char **at, const unsigned char *end, uint32_t o
     return true;
 }
 
-
 /* Are numbers that were made of any gaps in order? */
 static bool ascend(const uint32_t *numbers)
 {
