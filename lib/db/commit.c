@@ -202,7 +202,7 @@ static int apply_patch(struct commit *commit, const struct cdb_op *op, struct sl
     const char *text = slot->text;
     size_t size = slot->size;
     if (text == NULL) {
-        result = cdb_document_read(commit->repo, &slot->now, &current);
+        result = cdb_blob_document(commit->repo, &slot->now, &current);
         text = cdb_buf_str(&current);
         size = current.len;
     }
@@ -419,7 +419,7 @@ static int emit_document(struct commit *commit, const struct slot *slot)
     size_t size = slot->size;
     int result = 0;
     if (text == NULL) {
-        result = cdb_document_read(commit->repo, &slot->now, &document);
+        result = cdb_blob_document(commit->repo, &slot->now, &document);
         text = cdb_buf_str(&document);
         size = document.len;
     }

@@ -58,7 +58,7 @@ int cdb_versions_find(struct cdb_point *point, const struct cdb_key *key, uint64
 void cdb_versions_release(struct cdb_versions *versions);
 
 /* Read a document's blob. */
-int cdb_document_read(struct cdb_repo *repo, const struct cdb_oid *blob, struct cdb_buf *out);
+int cdb_blob_document(struct cdb_repo *repo, const struct cdb_oid *blob, struct cdb_buf *out);
 
 /* Copy into a public buffer. */
 int cdb_buffer_set(chrondb_buffer *out, const void *data, size_t size);

@@ -192,14 +192,14 @@ static int read_values(struct chrondb_history *history, const struct cdb_version
     bool has_new = !cdb_oid_is_zero(&version->blob), has_old = !cdb_oid_is_zero(&version->old_blob), has = false;
     int result = 0;
     if (has_new && (!history->no_value || history->patch)) {
-        result = cdb_document_read(history->repo, &version->blob, &record->value);
+        result = cdb_blob_document(history->repo, &version->blob, &record->value);
         if (result == 0 && !history->no_value) {
             out->value = cdb_buf_str(&record->value);
             out->value_size = record->value.len;
         }
     }
     if (result == 0 && history->patch && has_new && has_old) {
-        result = cdb_document_read(history->repo, &version->old_blob, &record->old_value);
+        result = cdb_blob_document(history->repo, &version->old_blob, &record->old_value);
         if (result == 0)
             result = make_patch(&record->patch, &record->old_value, &record->value, &has);
         if (result == 0 && has) {
@@ -417,7 +417,7 @@ int chrondb_log_value(chrondb_log *log, size_t index, const char **value, size_t
         return cdb_error(CHRONDB_EUSAGE, "usage", "the commit has not so many changes");
     const struct cdb_change *change = &log->found.changes[index];
     int result = cdb_oid_is_zero(&change->new_blob) ? cdb_error(CHRONDB_NOTFOUND, "not_found", "not found")
-                                                    : cdb_document_read(log->repo, &change->new_blob, text);
+                                                    : cdb_blob_document(log->repo, &change->new_blob, text);
     if (result != 0) {
         cdb_error_about("cannot read", change->key);
         return result;
@@ -488,9 +488,9 @@ int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference)
     int result = 0;
     *difference = (chrondb_difference){.key = change->key, .op = op_of(&change->old_blob, &change->new_blob)};
     if (has_old)
-        result = cdb_document_read(diff->repo, &change->old_blob, &diff->old_value);
+        result = cdb_blob_document(diff->repo, &change->old_blob, &diff->old_value);
     if (result == 0 && has_new)
-        result = cdb_document_read(diff->repo, &change->new_blob, &diff->new_value);
+        result = cdb_blob_document(diff->repo, &change->new_blob, &diff->new_value);
     if (result == 0 && has_old && has_new)
         result = make_patch(&diff->patch, &diff->old_value, &diff->new_value, &has);
     if (result != 0) {

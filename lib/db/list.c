@@ -297,7 +297,7 @@ int chrondb_list_next(chrondb_list *list, chrondb_entry *entry)
     *entry = (chrondb_entry){.key = key};
     if (list->keys_only)
         return 0;
-    result = cdb_document_read(list->keys.snapshot->db->repo, &blob, &list->value);
+    result = cdb_blob_document(list->keys.snapshot->db->repo, &blob, &list->value);
     if (result != 0) {
         cdb_error_about("cannot read", key);
         return result;

@@ -7,7 +7,7 @@
 #include "util/array.h"
 #include "util/error.h"
 
-int cdb_document_read(struct cdb_repo *repo, const struct cdb_oid *blob, struct cdb_buf *out)
+int cdb_blob_document(struct cdb_repo *repo, const struct cdb_oid *blob, struct cdb_buf *out)
 {
     return cdb_objects_read(repo->objects, blob, CDB_BLOB, CHRONDB_MAX_DOCUMENT, out);
 }
@@ -100,7 +100,7 @@ int chrondb_get(chrondb_snapshot *snapshot, const char *key, chrondb_buffer *val
     value->size = 0;
     int result = find(snapshot, key, &lookup);
     if (result == 0)
-        result = cdb_document_read(snapshot->db->repo, &lookup.blob, &content);
+        result = cdb_blob_document(snapshot->db->repo, &lookup.blob, &content);
     if (result == 0)
         result = cdb_buffer_set(value, cdb_buf_str(&content), content.len);
     if (result != 0 && !(result == CHRONDB_EUSAGE))
