@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db/catalog_view.h"
 #include "db/catchup.h"
 #include "db/handle.h"
 #include "store/lock.h"
@@ -19,22 +20,9 @@
 #define CATCH_UP_COMMITS 512
 #define CATCH_UP_CHANGES 20000
 #define NOTICEABLE       32    /* commits caught up that are worth writing to the files */
-#define WITHOUT_MS       10000 /* that there is no catalog is believed so long */
 #define APPEND_CHANGES   20000 /* larger commits are left to maintenance */
-#define LOOK_CHANGES     512   /* so many, and any commit once in a while: is the tail long now? */
-#define LOOK_EVERY       64
-
-struct cdb_view {
-    chrondb *db;
-    unsigned references; /* guarded by the index's mutex */
-    char *ref;
-    struct cdb_oid head;
-    uint64_t covered;
-    int64_t expires;       /* of a view without a catalog */
-    pthread_mutex_t mutex; /* guards what follows */
-    struct cdb_catalog *catalog;
-    bool lost; /* a function failed: nothing more is asked */
-};
+#define WORDS_CHANGES    64    /* so many are worth a segment of words: in one commit, */
+#define WORDS_BYTES      8192  /* or about so many commits of one each, in bytes of the tail */
 
 /* ---- making a view ----------------------------------------------------------------------------- */
 
@@ -145,7 +133,7 @@ static void fill(struct cdb_view *view, bool is_head)
         cdb_db_index_set_due(view->db);
     }
     view->lost = view->catalog == NULL;
-    view->expires = cdb_monotonic_ms() + WITHOUT_MS;
+    view->expires = cdb_monotonic_ms() + CDB_WITHOUT_MS;
     cdb_catch_up_release(&it);
     if (it.dir >= 0)
         close(it.dir);
@@ -235,166 +223,6 @@ uint64_t cdb_view_covered(const struct cdb_view *view)
     return view->covered;
 }
 
-/* ---- asking a view ----------------------------------------------------------------------------- */
-
-/* False: it has failed before. */
-static bool enter(struct cdb_view *view)
-{
-    pthread_mutex_lock(&view->mutex);
-    if (!view->lost)
-        return true;
-    pthread_mutex_unlock(&view->mutex);
-    return false;
-}
-
-/* What the catalog said, as we say it. */
-static int leave(struct cdb_view *view, int result)
-{
-    bool failed = result != 0 && result != 1;
-    view->lost = view->lost || failed;
-    if (failed)
-        view->expires = cdb_monotonic_ms() + WITHOUT_MS;
-    pthread_mutex_unlock(&view->mutex);
-    if (!failed)
-        return result;
-    if (result == CHRONDB_EDAMAGED)
-        cdb_db_index_set_damaged(view->db, view->ref);
-    cdb_error_clear();
-    return CDB_WITHOUT;
-}
-
-int cdb_view_find(struct cdb_view *view, const struct cdb_oid *commit, uint64_t *position)
-{
-    return enter(view) ? leave(view, cdb_catalog_find(view->catalog, commit, position)) : CDB_WITHOUT;
-}
-
-int cdb_view_at(struct cdb_view *view, chrondb_time time, uint64_t *position)
-{
-    return enter(view) ? leave(view, cdb_catalog_at(view->catalog, time, position)) : CDB_WITHOUT;
-}
-
-int cdb_view_commit(struct cdb_view *view, uint64_t position, struct cdb_catalog_commit *out)
-{
-    return enter(view) ? leave(view, cdb_catalog_commit(view->catalog, position, out)) : CDB_WITHOUT;
-}
-
-/* ---- versions ---------------------------------------------------------------------------------- */
-
-struct found {
-    struct cdb_catalog_version *list;
-    size_t count, room, limit; /* 0: none */
-    uint64_t oldest;           /* one below it is the last one wanted */
-};
-
-static int add_found(void *context, const struct cdb_catalog_version *version)
-{
-    struct found *found = context;
-    if (cdb_array_grow(&found->list, &found->room, found->count, sizeof(*found->list)) != 0)
-        return CHRONDB_ESYSTEM;
-    found->list[found->count++] = *version;
-    return version->position < found->oldest || found->count == found->limit;
-}
-
-/* The position of the first commit at or behind a time. */
-static int first_since(struct cdb_catalog *catalog, const chrondb_time *since, uint64_t *position)
-{
-    chrondb_time before = *since;
-    if (before.nanoseconds-- == 0) {
-        if (before.seconds == INT64_MIN) {
-            *position = 0;
-            return 0;
-        }
-        before.seconds--;
-        before.nanoseconds = 999999999;
-    }
-    int result = cdb_catalog_at(catalog, before, position);
-    *position = result == 0 ? *position + 1 : 0;
-    return result == 1 ? 0 : result;
-}
-
-/* From positions to commits; each version's old value is the one before it. */
-static int describe(struct cdb_catalog *catalog, const struct found *found, uint64_t limit,
-                    struct cdb_view_version **list, size_t *count)
-{
-    static const struct cdb_oid none;
-    struct cdb_view_version *versions = calloc(found->count + 1, sizeof(*versions));
-    int result = versions == NULL ? cdb_error_memory() : 0;
-    size_t n = 0;
-    for (; result == 0 && n < found->count && (limit == 0 || n < limit); n++) {
-        versions[n].blob = found->list[n].blob;
-        versions[n].old_blob = n + 1 < found->count ? found->list[n + 1].blob : none;
-        result = cdb_catalog_commit(catalog, found->list[n].position, &versions[n].commit);
-        if (versions[n].commit.merge)
-            limit = n + 1;
-    }
-    if (result != 0) {
-        free(versions);
-        return result;
-    }
-    *list = versions;
-    *count = n;
-    return 0;
-}
-
-static int find_versions(struct cdb_catalog *catalog, uint64_t end, const char *key, size_t key_len, uint64_t limit,
-                         const chrondb_time *since, struct cdb_view_version **list, size_t *count)
-{
-    struct found found = {.limit = limit < SIZE_MAX - 1 && limit > 0 ? (size_t)limit + 1 : 0}; /* the old value */
-    int result = since != NULL ? first_since(catalog, since, &found.oldest) : 0;
-    if (result == 0)
-        result = cdb_catalog_versions(catalog, key, key_len, end, add_found, &found);
-    if (result == 0 || result == 1)
-        result = describe(catalog, &found, limit, list, count);
-    free(found.list);
-    return result;
-}
-
-int cdb_view_versions(struct cdb_view *view, uint64_t end, const char *key, size_t key_len, uint64_t limit,
-                      const chrondb_time *since, struct cdb_view_version **list, size_t *count)
-{
-    return enter(view) ? leave(view, find_versions(view->catalog, end, key, key_len, limit, since, list, count))
-                       : CDB_WITHOUT;
-}
-
-/* ---- keys --------------------------------------------------------------------------------------- */
-
-int cdb_view_cursor_open(struct cdb_view *view, const struct cdb_catalog_range *range, struct cdb_catalog_cursor **out)
-{
-    return enter(view) ? leave(view, cdb_catalog_cursor_open(out, view->catalog, range)) : CDB_WITHOUT;
-}
-
-int cdb_view_cursor_next(struct cdb_view *view, struct cdb_catalog_cursor *cursor, const char **key, size_t *key_len,
-                         struct cdb_oid *blob)
-{
-    return enter(view) ? leave(view, cdb_catalog_cursor_next(cursor, key, key_len, blob)) : CDB_WITHOUT;
-}
-
-void cdb_view_cursor_free(struct cdb_view *view, struct cdb_catalog_cursor *cursor)
-{
-    if (cursor == NULL)
-        return;
-    pthread_mutex_lock(&view->mutex);
-    cdb_catalog_cursor_free(cursor);
-    pthread_mutex_unlock(&view->mutex);
-}
-
-int cdb_view_totals(struct cdb_view *view, uint64_t end, uint64_t *documents, uint64_t *tables)
-{
-    return enter(view) ? leave(view, cdb_catalog_totals(view->catalog, end, documents, tables)) : CDB_WITHOUT;
-}
-
-int cdb_view_table_count(struct cdb_view *view, uint64_t end, const char *table, uint64_t *count)
-{
-    return enter(view) ? leave(view, cdb_catalog_table_count(view->catalog, end, table, strlen(table), count))
-                       : CDB_WITHOUT;
-}
-
-int cdb_view_tables(struct cdb_view *view, uint64_t end,
-                    int (*each)(void *context, const char *table, size_t len, uint64_t count), void *context)
-{
-    return enter(view) ? leave(view, cdb_catalog_tables(view->catalog, end, each, context)) : CDB_WITHOUT;
-}
-
 /* ---- points -------------------------------------------------------------------------------------- */
 
 void cdb_point_init(struct cdb_point *point, chrondb *db, const char *ref, const struct cdb_oid *head,
@@ -425,6 +253,7 @@ static int look_below(struct cdb_point *point, const struct cdb_oid *head, bool 
     if (result == 0) {
         point->view = view;
         point->end = position + 1;
+        point->aside = !is_head;
     } else {
         cdb_view_release(view);
     }
@@ -481,17 +310,24 @@ static int compare_changes(const void *left, const void *right)
     return cdb_bytes_compare(a->key, a->key_len, b->key, b->key_len);
 }
 
+/* Is there something to do for maintenance, every so often? No system call. */
+static bool is_due(const struct cdb_catalog_logged *logged, size_t count)
+{
+    return count >= WORDS_CHANGES || logged->before / WORDS_BYTES != logged->after / WORDS_BYTES;
+}
+
 void cdb_catalog_append(chrondb *db, const char *ref, const struct cdb_oid *before,
                         const struct cdb_catalog_commit *commit, struct cdb_catalog_change *changes, size_t count)
 {
+    struct cdb_catalog_logged logged = {0, 0};
     int result = 1, dir = cdb_db_index_directory(db, false);
     if (dir < 0 && errno == ENOENT && cdb_oid_is_zero(before))
         dir = cdb_db_index_directory(db, true);
     if (count > 1)
         qsort(changes, count, sizeof(*changes), compare_changes);
     if (dir >= 0 && count <= APPEND_CHANGES)
-        result = cdb_catalog_log(dir, ref, before, commit, changes, count);
-    if (result != 0 || ((count >= LOOK_CHANGES || commit->id.id[0] % LOOK_EVERY == 0) && cdb_catalog_log_due(dir, ref)))
+        result = cdb_catalog_log(dir, ref, before, commit, changes, count, &logged);
+    if (result != 0 || is_due(&logged, count))
         cdb_db_index_set_due(db);
     if (dir >= 0)
         close(dir);

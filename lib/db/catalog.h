@@ -47,6 +47,15 @@ int cdb_view_cursor_next(struct cdb_view *view, struct cdb_catalog_cursor *curso
                          struct cdb_oid *blob);
 void cdb_view_cursor_free(struct cdb_view *view, struct cdb_catalog_cursor *cursor);
 
+/* What changed in the commits `from` .. `end` - 1. What a step gives is borrowed until the next one. */
+int cdb_view_changes_open(struct cdb_view *view, uint64_t from, uint64_t end, struct cdb_catalog_changes **out);
+int cdb_view_changes_next(struct cdb_view *view, struct cdb_catalog_changes *changes,
+                          struct cdb_catalog_key_changes *out);
+void cdb_view_changes_free(struct cdb_view *view, struct cdb_catalog_changes *changes);
+
+/* The commits of the chain. */
+uint64_t cdb_view_count(struct cdb_view *view);
+
 /* `tables` counts the keys without a table as one. */
 int cdb_view_totals(struct cdb_view *view, uint64_t end, uint64_t *documents, uint64_t *tables);
 int cdb_view_table_count(struct cdb_view *view, uint64_t end, const char *table, uint64_t *count);
@@ -63,6 +72,7 @@ struct cdb_point {
     struct cdb_view *view;       /* NULL: there is none, or it was not looked for */
     uint64_t end;                /* the commit's position + 1 */
     bool looked, lost;
+    bool aside; /* the view is of the commit's own chain: it is not on the branch's */
 };
 
 void cdb_point_init(struct cdb_point *point, chrondb *db, const char *ref, const struct cdb_oid *head,

@@ -102,6 +102,25 @@ int cdb_catalog_cursor_open(struct cdb_catalog_cursor **out, struct cdb_catalog 
 int cdb_catalog_cursor_next(struct cdb_catalog_cursor *cursor, const char **key, size_t *key_len, struct cdb_oid *blob);
 void cdb_catalog_cursor_free(struct cdb_catalog_cursor *cursor);
 
+/* What changed in the commits `from` .. `end` - 1: the keys with versions there, in the order of their bytes. The cost
+ * is that of the changes, and a look at every few keys of a segment that begins before `from`. */
+struct cdb_catalog_changes;
+
+struct cdb_catalog_key_changes {
+    const char *key; /* borrowed until the next call, as all of it; followed by a NUL */
+    size_t key_len;
+    const struct cdb_catalog_version *versions; /* those in the range, newest first; at least one */
+    size_t count;
+    bool existed; /* was the key there in the state after `from` commits? */
+};
+
+/* As a cursor: to be freed before the catalog is changed or closed. */
+int cdb_catalog_changes_open(struct cdb_catalog_changes **out, struct cdb_catalog *catalog, uint64_t from,
+                             uint64_t end);
+/* 0, or 1 at the end. */
+int cdb_catalog_changes_next(struct cdb_catalog_changes *changes, struct cdb_catalog_key_changes *out);
+void cdb_catalog_changes_free(struct cdb_catalog_changes *changes);
+
 /* ---- numbers ---- */
 
 /* How many documents and tables there are after `end` commits. O(segments) at the catalog's newest end, else it may
@@ -144,19 +163,20 @@ size_t cdb_catalog_added_bytes(const struct cdb_catalog *catalog);
 int cdb_catalog_prepare(struct cdb_catalog *catalog, int dir);
 int cdb_catalog_save(struct cdb_catalog *catalog, int dir);
 
+/* How long the tail was, and is, in bytes; both 0 if nothing was appended. */
+struct cdb_catalog_logged {
+    uint64_t before, after;
+};
+
 /* After a commit, before it is acknowledged to others: append it to the branch's tail, if the tail ends at the commit's
  * parent (`before`; zeros: none). 0; 1: it does not (no manifest, or behind), or the changes are too large for a tail
  * (about 1 MiB): nothing is written, readers catch up. A branch's first commit begins its files. 8 system calls, no
- * sync. */
+ * sync. `logged` may be NULL. */
 int cdb_catalog_log(int dir, const char *ref, const struct cdb_oid *before, const struct cdb_catalog_commit *commit,
-                    const struct cdb_catalog_change *changes, size_t count);
+                    const struct cdb_catalog_change *changes, size_t count, struct cdb_catalog_logged *logged);
 
 /* Was the tail, when it was opened, so long that it is worth a segment? Costs nothing. */
 bool cdb_catalog_save_due(const struct cdb_catalog *catalog);
-/* The same without a view, for a writer that has logged; true also if there are no files that can be used. A few system
- * calls. */
-bool cdb_catalog_log_due(int dir, const char *ref);
-
 /* Merge segments of the branch as the policy says, or all of them into one; new manifests are published. 0 also if
  * there is nothing that can be merged. */
 int cdb_catalog_merge(int dir, const char *ref, bool all);

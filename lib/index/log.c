@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "index/bytes.h"
@@ -121,7 +120,7 @@ static int begin(int dir, const char *ref, const struct cdb_catalog_commit *comm
 }
 
 int cdb_catalog_log(int dir, const char *ref, const struct cdb_oid *before, const struct cdb_catalog_commit *commit,
-                    const struct cdb_catalog_change *changes, size_t count)
+                    const struct cdb_catalog_change *changes, size_t count, struct cdb_catalog_logged *logged)
 {
     char file[CDB_FILE_NAME_SIZE];
     struct cdb_buf record = CDB_BUF_INIT;
@@ -129,6 +128,8 @@ int cdb_catalog_log(int dir, const char *ref, const struct cdb_oid *before, cons
     uint64_t generation, size;
     int fd, result = get_generation(dir, ref, &generation);
 
+    if (logged != NULL)
+        *logged = (struct cdb_catalog_logged){0, 0};
     if (result == 1 && cdb_oid_is_zero(before))
         return begin(dir, ref, commit, changes, count);
     if (result != 0)
@@ -144,20 +145,10 @@ int cdb_catalog_log(int dir, const char *ref, const struct cdb_oid *before, cons
         result = cdb_tail_put_record(&record, generation, before, commit, changes, count);
     if (result == 0)
         result = append(file, fd, size, &record);
+    if (result == 0 && logged != NULL)
+        *logged = (struct cdb_catalog_logged){size, size + record.len};
     CDB_FAULT("index-logged");
     close(fd);
     cdb_buf_release(&record);
     return result;
-}
-
-bool cdb_catalog_log_due(int dir, const char *ref)
-{
-    char file[CDB_FILE_NAME_SIZE];
-    uint64_t generation;
-    struct stat st;
-
-    if (get_generation(dir, ref, &generation) != 0)
-        return true;
-    cdb_file_tail(file, ref, generation);
-    return fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_size >= CDB_TAIL_DUE;
 }

@@ -16,13 +16,13 @@ int cdb_sources_get(struct cdb_catalog *catalog, uint64_t end, struct cdb_source
         uint64_t limit = at->until < end ? at->until : end;
 
         if (at->segment->from < limit)
-            out[n++] = (struct cdb_source){at->segment, NULL, at->segment->from, limit};
+            out[n++] = (struct cdb_source){at->segment, NULL, at->segment->from, limit, 0};
     }
     *count = n;
     if (end <= memory->from || memory->commit_count == 0)
         return 0;
     uint64_t top = memory->from + memory->commit_count;
-    out[(*count)++] = (struct cdb_source){NULL, memory, memory->from, top < end ? top : end};
+    out[(*count)++] = (struct cdb_source){NULL, memory, memory->from, top < end ? top : end, 0};
     return cdb_memory_sort(memory);
 }
 
@@ -56,20 +56,22 @@ static int show_backward(struct cdb_source_cursor *cursor, size_t last)
     return last == 0 ? 1 : show_memory(cursor, cdb_memory_group_start(cursor->source->memory, last - 1), last);
 }
 
-/* Is all of a leaf newer than what counts? */
-static int is_newer(void *context, size_t leaf)
+/* Is all of a leaf newer or older than what counts? */
+static int is_outside_of(void *context, size_t leaf)
 {
     const struct cdb_source *source = context;
     uint64_t lowest, highest;
     int result = cdb_segment_span(source->segment, leaf, &lowest, &highest);
 
-    return result == 0 ? lowest >= source->limit : result;
+    return result == 0 ? lowest >= source->limit || highest < source->since : result;
 }
 
 static int show_segment(struct cdb_source_cursor *cursor, int result)
 {
-    cursor->filter = (struct cdb_dict_filter){is_newer, (void *)(uintptr_t)cursor->source};
-    if (cursor->source->limit < cursor->source->segment->to)
+    const struct cdb_source *source = cursor->source;
+
+    cursor->filter = (struct cdb_dict_filter){is_outside_of, (void *)(uintptr_t)source};
+    if (source->limit < source->segment->to || source->since > source->segment->from)
         cursor->dict.filter = &cursor->filter;
     cursor->key = cursor->dict.key;
     cursor->key_len = cursor->dict.key_len;

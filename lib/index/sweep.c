@@ -10,6 +10,7 @@
 #include "index/catalog.h"
 #include "index/files.h"
 #include "index/manifest.h"
+#include "index/shelf.h"
 #include "util/array.h"
 #include "util/error.h"
 #include "util/fs.h"
@@ -17,11 +18,11 @@
 /* What a first commit of a branch is writing now is named by no manifest yet; it holds another lock. */
 #define YOUNG_SECONDS 60
 
-/* What manifests name: segments, and the generations of tails. */
+/* What manifests and shelves name: files of all kinds, and the generations of tails. */
 struct named {
     uint64_t *list;
     size_t count, room;
-    bool unknown; /* there are manifests that cannot be read, but are not ours to remove */
+    bool unknown; /* there are some that cannot be read, but are not ours to remove */
 };
 
 static int add_name(struct named *named, uint64_t name)
@@ -45,12 +46,12 @@ static bool is_named(const struct named *named, uint64_t name)
     return named->count > 0 && bsearch(&name, named->list, named->count, sizeof(*named->list), compare_names) != NULL;
 }
 
-/* Is it in the place where this ref's manifest is looked for? */
-static bool is_in_place(const struct cdb_manifest *manifest, const char *file)
+/* Is it in the place where this ref's manifest or shelf is looked for? */
+static bool is_in_place(const char *ref, const char *file, void (*place)(char out[CDB_FILE_NAME_SIZE], const char *ref))
 {
     char expected[CDB_FILE_NAME_SIZE];
 
-    cdb_file_manifest(expected, manifest->ref);
+    place(expected, ref);
     return strcmp(expected, file) == 0;
 }
 
@@ -71,7 +72,7 @@ static int take_manifest(struct named *named, int dir, const char *file, bool (*
     }
     if (result < 0)
         return result;
-    if (result > 0 || !is_in_place(&manifest, file) || !exists(context, manifest.ref)) {
+    if (result > 0 || !is_in_place(manifest.ref, file, cdb_file_manifest) || !exists(context, manifest.ref)) {
         unlinkat(dir, file, 0);
         cdb_manifest_release(&manifest);
         return 0;
@@ -80,6 +81,37 @@ static int take_manifest(struct named *named, int dir, const char *file, bool (*
     for (size_t i = 0; result == 0 && i < manifest.segment_count; i++)
         result = add_name(named, manifest.segments[i].name);
     cdb_manifest_release(&manifest);
+    return result;
+}
+
+static int take_shelf(struct named *named, int dir, const char *file, bool (*exists)(void *context, const char *ref),
+                      void *context)
+{
+    struct cdb_shelf shelf = {.ref = NULL};
+    struct cdb_buf data = CDB_BUF_INIT;
+    int result = cdb_file_read(dir, file, CDB_SHELF_MAX, &data);
+    bool newer = result == 0 && cdb_shelf_is_newer(data.ptr, data.len);
+
+    if (result == 0 && !newer)
+        result = cdb_shelf_decode(&shelf, data.ptr, data.len);
+    cdb_buf_release(&data);
+    if (newer) {
+        named->unknown = true;
+        return 0;
+    }
+    if (result < 0)
+        return result;
+    if (result > 0 || !is_in_place(shelf.ref, file, cdb_file_search) || !exists(context, shelf.ref)) {
+        unlinkat(dir, file, 0);
+        cdb_shelf_release(&shelf);
+        return 0;
+    }
+    for (size_t i = 0; result == 0 && i < shelf.segment_count; i++) {
+        result = add_name(named, shelf.segments[i].name);
+        if (result == 0)
+            result = add_name(named, shelf.segments[i].ends);
+    }
+    cdb_shelf_release(&shelf);
     return result;
 }
 
@@ -93,7 +125,8 @@ static bool is_young(int dir, const char *file)
 static void sweep_file(const struct named *named, int dir, const char *file)
 {
     uint64_t number;
-    bool segment = cdb_file_number(file, CDB_FILE_SEGMENT, &number);
+    bool segment = cdb_file_number(file, CDB_FILE_SEGMENT, &number) || cdb_file_number(file, CDB_FILE_TEXT, &number) ||
+                   cdb_file_number(file, CDB_FILE_ENDS, &number);
     bool tail = !segment && cdb_file_number(file, CDB_FILE_TAIL, &number);
 
     if (segment ? !is_named(named, number)
@@ -134,9 +167,12 @@ int cdb_catalog_sweep(int dir, bool (*exists)(void *context, const char *ref), v
     size_t count;
     int result = list(dir, &files, &count);
 
-    for (size_t i = 0; result == 0 && i < count; i++)
+    for (size_t i = 0; result == 0 && i < count; i++) {
         if (cdb_file_ends(files[i], CDB_FILE_MANIFEST))
             result = take_manifest(&named, dir, files[i], exists, context);
+        else if (cdb_file_ends(files[i], CDB_FILE_SEARCH))
+            result = take_shelf(&named, dir, files[i], exists, context);
+    }
     if (named.count > 1)
         qsort(named.list, named.count, sizeof(*named.list), compare_names);
     for (size_t i = 0; result == 0 && !named.unknown && i < count; i++)

@@ -61,6 +61,7 @@ struct cdb_source {
     struct cdb_segment *segment; /* or NULL: */
     struct cdb_memory *memory;   /* sorted */
     uint64_t from, limit;        /* what of it counts */
+    uint64_t since;              /* keys without versions from here on may be left out */
 };
 
 /* What takes part in the state after `end` commits, oldest first; there is room for segment_count + 1. Their number, or

@@ -183,7 +183,7 @@ int chain_log(const struct chain *chain, size_t index, int dir, const char *ref)
     size_t count;
     struct cdb_catalog_change *changes = chain_changes(chain, index, &count);
     int result = cdb_catalog_log(dir, ref, index == 0 ? &none : &chain->commits[index - 1].commit.id,
-                                 &chain->commits[index].commit, changes, count);
+                                 &chain->commits[index].commit, changes, count, NULL);
 
     free(changes);
     return result;
@@ -357,6 +357,69 @@ static void check_cursor(struct check *check)
     cdb_catalog_cursor_free(cursor);
 }
 
+/* The versions of a key in the range from .. end - 1 are those that were given; `found` may be damaged behind them. */
+static void check_changed(const struct check *check, size_t from, uint32_t number,
+                          const struct cdb_catalog_key_changes *found)
+{
+    size_t n = 0;
+    bool existed = false;
+
+    for (size_t i = check->end; i-- > 0;) {
+        const struct chain_change *change = change_of(&check->chain->commits[i], number);
+
+        if (change == NULL)
+            continue;
+        if (i < from) {
+            existed = change->after != 0;
+            break;
+        }
+        struct cdb_oid blob = change->after == 0 ? (struct cdb_oid){{0}} : chain_oid(change->after);
+        assert_true(n < found->count);
+        assert_int_equal(found->versions[n].position, i);
+        assert_true(cdb_oid_equal(&found->versions[n].blob, &blob));
+        n++;
+    }
+    assert_int_equal(n, found->count);
+    assert_int_equal(found->existed, existed);
+}
+
+static bool has_changed(const struct check *check, size_t from, uint32_t number)
+{
+    for (size_t i = from; i < check->end; i++)
+        if (change_of(&check->chain->commits[i], number) != NULL)
+            return true;
+    return false;
+}
+
+static void check_changes(struct check *check)
+{
+    const struct chain_keys *keys = check->chain->keys;
+    size_t from = random_below(check->random, check->end + 1);
+    struct cdb_catalog_changes *changes = NULL;
+    struct cdb_catalog_key_changes found;
+    bool whole = true;
+
+    if (random_chance(check->random, 70))
+        return;
+    if (random_chance(check->random, 50) && check->end > 3)
+        from = check->end - random_below(check->random, 3);
+    if (!answers(check, cdb_catalog_changes_open(&changes, check->catalog, from, check->end), 0))
+        return;
+    for (uint32_t number = 0; whole && number < keys->count; number++) {
+        if (!has_changed(check, from, number))
+            continue;
+        whole = answers(check, cdb_catalog_changes_next(changes, &found), 0);
+        if (!whole)
+            break;
+        assert_string_equal(found.key, keys->list[number]);
+        assert_int_equal(found.key_len, strlen(keys->list[number]));
+        check_changed(check, from, number, &found);
+    }
+    if (whole)
+        answers(check, cdb_catalog_changes_next(changes, &found), 1);
+    cdb_catalog_changes_free(changes);
+}
+
 static size_t table_len(const char *key)
 {
     const char *colon = strchr(key, ':');
@@ -449,6 +512,7 @@ static void check_end(struct check *check, size_t end)
     check_tables(check);
     for (int i = 0; i < 3; i++)
         check_cursor(check);
+    check_changes(check);
     for (int i = 0; i < 3; i++)
         check_versions(check, (uint32_t)random_below(check->random, random_chance(check->random, 50)
                                                                         ? chain->keys->count
