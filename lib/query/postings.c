@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+#include "query/postings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "index/bytes.h"
+#include "util/error.h"
+
+/* ---- opening and counting ----------------------------------------------------------------------- */
+
+static int compare_lengths(const void *a, const void *b)
+{
+    const struct cdb_ft_entry *x = *(const struct cdb_ft_entry *const *)a, *y = *(const struct cdb_ft_entry *const *)b;
+
+    if (x->df != y->df)
+        return x->df > y->df ? -1 : 1;
+    return x->field < y->field ? -1 : x->field > y->field;
+}
+
+int cdb_lists_open(struct cdb_list **out, struct cdb_run *run, const struct cdb_term_part *part, uint64_t *cost)
+{
+    struct cdb_list *lists = cdb_arena_alloc(&run->arena, part->count * sizeof(*lists));
+    const struct cdb_ft_entry **order = cdb_arena_alloc(&run->arena, part->count * sizeof(*order));
+    int result = lists == NULL || order == NULL ? CHRONDB_ESYSTEM : 0;
+
+    *out = lists;
+    *cost = 0;
+    for (size_t i = 0; result == 0 && i < part->count; i++)
+        order[i] = &part->entries[i];
+    if (result == 0 && part->count > 1)
+        qsort(order, part->count, sizeof(*order), compare_lengths);
+    for (size_t i = 0; result == 0 && i < part->count; i++) {
+        lists[i] = (struct cdb_list){.docs = run->docs, .unnamed = part->range.field == 0};
+        result = cdb_ft_postings_open(&lists[i].postings, run->segment, order[i]);
+        *cost += order[i]->df;
+    }
+    return result;
+}
+
+void cdb_lists_finish(const struct cdb_list *lists, size_t count, struct cdb_plan *plan)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct cdb_ft_postings *postings = &lists[i].postings;
+        uint64_t read = (uint64_t)postings->blocks_decoded * CDB_FT_BLOCK;
+
+        plan->blocks += postings->blocks_decoded;
+        plan->skipped += postings->block_count - postings->blocks_decoded;
+        plan->postings += read < postings->df ? read : postings->df;
+    }
+}
+
+/* ---- moving ------------------------------------------------------------------------------------- */
+
+static uint32_t advance(struct cdb_list *list, uint32_t target)
+{
+    list->begun = true;
+    return cdb_ft_advance(&list->postings, target);
+}
+
+/* Of the postings at the end: 0, or what is wrong with them. */
+static int check(const struct cdb_list *list)
+{
+    return list->postings.result;
+}
+
+/* So many documents have one of the list, at least: blocks are not decoded just to say which is the next. */
+#define THICK 64
+
+static bool is_thick(const struct cdb_list *list)
+{
+    return (uint64_t)list->postings.df * THICK >= list->docs;
+}
+
+static int next_of(struct cdb_list *list, uint32_t target, uint32_t *doc)
+{
+    if (!is_thick(list)) {
+        *doc = advance(list, target);
+        return *doc == CDB_FT_END ? check(list) : 0;
+    }
+    *doc = target;
+    if (list->begun && (list->postings.doc == CDB_FT_END || list->postings.doc > target))
+        *doc = list->postings.doc;
+    return list->postings.result;
+}
+
+int cdb_lists_next(struct cdb_list *lists, size_t count, uint32_t target, uint32_t *doc)
+{
+    *doc = CDB_FT_END;
+    for (size_t i = 0; i<count && * doc> target; i++) {
+        uint32_t at;
+        int result = next_of(&lists[i], target, &at);
+
+        if (result != 0)
+            return result;
+        *doc = at < *doc ? at : *doc;
+    }
+    return 0;
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------- */
+
+static float best_impact(const struct cdb_similarity *similarity, const struct cdb_ft_impact *impacts, size_t count)
+{
+    float best = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        float score = cdb_similarity_score(similarity, impacts[i].freq, impacts[i].norm);
+
+        best = score > best ? score : best;
+    }
+    return best;
+}
+
+int cdb_lists_max(struct cdb_list *lists, size_t count, const struct cdb_similarity *similarity, double *max)
+{
+    struct cdb_ft_impact impacts[CDB_FT_IMPACTS];
+    size_t n;
+
+    *max = 0;
+    for (size_t i = 0; i < count; i++) {
+        int result = cdb_ft_list_impacts(&lists[i].postings, lists[i].unnamed, impacts, &n);
+
+        if (result != 0)
+            return result;
+        lists[i].max = best_impact(similarity, impacts, n);
+        *max += lists[i].max;
+    }
+    return 0;
+}
+
+/* Look at the block with the first document at or after `target`. */
+static int look(struct cdb_list *list, const struct cdb_similarity *similarity, uint32_t target)
+{
+    struct cdb_ft_impact impacts[CDB_FT_IMPACTS];
+    size_t n;
+    int result;
+
+    if (list->bounded && target <= list->last)
+        return 0;
+    list->bounded = true;
+    list->bound = 0;
+    list->freq = 0;
+    list->last = CDB_FT_END;
+    if (list->begun && list->postings.doc == CDB_FT_END)
+        return check(list);
+    if (list->begun && target < list->postings.doc)
+        target = list->postings.doc;
+    result = cdb_ft_shallow(&list->postings, target, &list->last);
+    if (result != 0 || list->last == CDB_FT_END)
+        return result;
+    result = cdb_ft_impacts(&list->postings, list->unnamed, impacts, &n);
+    if (result == 0 && n > 0) {
+        list->bound = best_impact(similarity, impacts, n);
+        list->freq = impacts[0].freq;
+    }
+    return result;
+}
+
+/* Of a thin list the next document is looked for: nearly all windows have none of it. */
+static int bound_thin(struct cdb_list *list, uint32_t from, uint32_t to, double *bound, uint32_t *freq)
+{
+    uint32_t at = advance(list, from);
+
+    *freq = at < to ? UINT32_MAX : 0;
+    *bound = at < to ? (double)list->max : 0;
+    return at == CDB_FT_END ? check(list) : 0;
+}
+
+int cdb_list_bound(struct cdb_list *list, const struct cdb_similarity *similarity, uint32_t from, uint32_t *to,
+                   bool shrink, double *bound, uint32_t *freq)
+{
+    float best = 0;
+
+    if (!is_thick(list))
+        return bound_thin(list, from, *to, bound, freq);
+    *freq = 0;
+    for (uint32_t target = from; target < *to; target = list->last + 1) {
+        int result = look(list, similarity, target);
+
+        if (result != 0)
+            return result;
+        best = list->bound > best ? list->bound : best;
+        *freq = list->freq > *freq ? list->freq : *freq;
+        if (list->last >= *to)
+            break;
+        if (shrink)
+            *to = list->last + 1;
+    }
+    *bound = best;
+    return 0;
+}
+
+int cdb_lists_bound(struct cdb_list *lists, size_t count, const struct cdb_similarity *similarity, uint32_t from,
+                    uint32_t *to, bool shrink, double *bound)
+{
+    int result = 0;
+
+    *bound = 0;
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        uint32_t freq;
+        double one;
+
+        result = cdb_list_bound(&lists[i], similarity, from, to, shrink && i == 0, &one, &freq);
+        *bound += one;
+    }
+    return result;
+}
+
+/* ---- windows ------------------------------------------------------------------------------------ */
+
+/* Where the documents of the decoded block that are below `to` end. */
+static size_t end_in_block(const struct cdb_ft_postings *postings, uint32_t to)
+{
+    size_t low = postings->at, high = postings->count;
+
+    if (postings->docs[high - 1] < to)
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (postings->docs[middle] < to)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int show_run(struct cdb_list *list, uint32_t doc, uint32_t to, bool freqs, struct cdb_list_run *run)
+{
+    struct cdb_ft_postings *postings = &list->postings;
+
+    run->count = 0;
+    if (doc >= to)
+        return doc == CDB_FT_END ? check(list) : 0;
+    *run =
+        (struct cdb_list_run){postings->docs + postings->at, freqs ? cdb_ft_block_freqs(postings) + postings->at : NULL,
+                              end_in_block(postings, to) - postings->at};
+    return postings->result;
+}
+
+int cdb_list_run(struct cdb_list *list, uint32_t from, uint32_t to, bool freqs, struct cdb_list_run *run)
+{
+    return show_run(list, advance(list, from), to, freqs, run);
+}
+
+int cdb_list_pass(struct cdb_list *list, uint32_t to, bool freqs, struct cdb_list_run *run)
+{
+    struct cdb_ft_postings *postings = &list->postings;
+    bool whole = postings->at + run->count == postings->count;
+
+    return show_run(list, whole ? cdb_ft_next_block(postings) : cdb_ft_advance(postings, to), to, freqs, run);
+}
+
+int cdb_list_copy(struct cdb_list *list, uint32_t from, uint32_t to, uint32_t *docs, uint32_t *freqs, size_t *count)
+{
+    struct cdb_list_run run;
+    size_t n = 0;
+    int result = cdb_list_run(list, from, to, freqs != NULL, &run);
+
+    *count = 0;
+    while (result == 0 && run.count > 0) {
+        /* Documents ascend, so there is room for them: this is for lists that are damaged beyond that. */
+        if (run.count > to - from - n)
+            return cdb_index_damaged("a list of postings is not in order");
+        memcpy(docs + n, run.docs, run.count * sizeof(*docs));
+        if (freqs != NULL)
+            memcpy(freqs + n, run.freqs, run.count * sizeof(*freqs));
+        n += run.count;
+        result = cdb_list_pass(list, to, freqs != NULL, &run);
+    }
+    *count = n;
+    return result;
+}
+
+int cdb_list_add(struct cdb_list *list, uint32_t from, uint32_t to, bool freqs, struct cdb_frame *frame)
+{
+    struct cdb_list_run run;
+    int result = cdb_list_run(list, from, to, freqs, &run);
+
+    while (result == 0 && run.count > 0) {
+        for (size_t i = 0; i < run.count; i++) {
+            frame->freqs[run.docs[i] - from] += run.freqs != NULL ? run.freqs[i] : 1;
+            frame->marks[run.docs[i] - from] = 1;
+        }
+        result = cdb_list_pass(list, to, freqs, &run);
+    }
+    return result;
+}
+
+int cdb_list_mark(struct cdb_list *list, uint32_t from, uint32_t to, unsigned char *marks)
+{
+    struct cdb_list_run run;
+    int result = cdb_list_run(list, from, to, false, &run);
+
+    while (result == 0 && run.count > 0) {
+        for (size_t i = 0; i < run.count; i++)
+            marks[run.docs[i] - from] = 1;
+        result = cdb_list_pass(list, to, false, &run);
+    }
+    return result;
+}
+
+static int search(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums)
+{
+    struct cdb_ft_postings *postings = &list->postings;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t doc = advance(list, docs[i]);
+
+        if (doc == CDB_FT_END)
+            return check(list);
+        if (doc != docs[i])
+            continue;
+        sums[doc - docs[0]] += freqs ? cdb_ft_freq(postings) : 1;
+    }
+    return 0;
+}
+
+int cdb_list_at(struct cdb_list *list, uint32_t doc, uint32_t *freq)
+{
+    uint32_t at = advance(list, doc);
+
+    if (at == doc)
+        *freq += cdb_ft_freq(&list->postings);
+    return at == CDB_FT_END ? check(list) : 0;
+}
+
+static int read_all(struct cdb_list *list, uint32_t from, uint32_t to, bool freqs, uint32_t *sums)
+{
+    struct cdb_list_run run;
+    int result = cdb_list_run(list, from, to, freqs, &run);
+
+    while (result == 0 && run.count > 0) {
+        if (run.freqs != NULL)
+            for (size_t i = 0; i < run.count; i++)
+                sums[run.docs[i] - from] += run.freqs[i];
+        else
+            for (size_t i = 0; i < run.count; i++)
+                sums[run.docs[i] - from]++;
+        result = cdb_list_pass(list, to, freqs, &run);
+    }
+    return result;
+}
+
+/* Reading a document of the list takes so much less than searching one. */
+#define DENSE 4
+
+int cdb_list_look_up(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums)
+{
+    uint32_t first = docs[0], span = docs[count - 1] - first + 1;
+    uint64_t between = (uint64_t)list->postings.df * span / list->docs;
+
+    return between <= count * DENSE ? read_all(list, first, first + span, freqs, sums)
+                                    : search(list, docs, count, freqs, sums);
+}
+
+void cdb_sums_wipe(uint32_t *sums, const uint32_t *docs, size_t count)
+{
+    memset(sums, 0, (docs[count - 1] - docs[0] + 1) * sizeof(*sums));
+}
+
+/* ---- frames ------------------------------------------------------------------------------------- */
+
+size_t cdb_marks_drain(unsigned char *marks, uint32_t from, uint32_t *docs)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < CDB_WINDOW; i += 8) {
+        uint64_t word = cdb_le_get64(marks + i);
+
+        if (word == 0)
+            continue;
+        memset(marks + i, 0, 8);
+        for (; word != 0; word &= word - 1)
+            docs[n++] = from + (uint32_t)i + (uint32_t)__builtin_ctzll(word) / 8;
+    }
+    return n;
+}
+
+size_t cdb_frame_drain(struct cdb_frame *frame, uint32_t from, uint32_t *docs, uint32_t *freqs)
+{
+    size_t n = cdb_marks_drain(frame->marks, from, docs);
+
+    for (size_t i = 0; i < n; i++) {
+        if (freqs != NULL)
+            freqs[i] = frame->freqs[docs[i] - from];
+        frame->freqs[docs[i] - from] = 0;
+    }
+    return n;
+}
