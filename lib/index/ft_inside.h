@@ -84,12 +84,6 @@ static inline const unsigned char *cdb_ft_get(const struct cdb_ft_segment *segme
     return cdb_pages_get(&segment->pages, section->offset + offset, len);
 }
 
-/* How many bits a number needs. */
-static inline unsigned cdb_ft_bits(uint32_t value)
-{
-    return value == 0 ? 0 : 32 - (unsigned)__builtin_clz(value);
-}
-
 /* The last component of a field's path. (ft_fields.c) */
 int cdb_ft_field_name(const struct cdb_ft_segment *segment, uint32_t number, const char **name, size_t *len);
 
@@ -98,7 +92,8 @@ size_t cdb_ft_field_key(unsigned char out[CDB_FT_FIELD_KEY_MAX], uint32_t field)
 /* False if these are not exactly the bytes of a number. */
 bool cdb_ft_field_of_key(const unsigned char *p, size_t len, uint32_t *field);
 /* The text and the field of a dictionary's key. */
-bool cdb_ft_split_key(const char *key, size_t key_len, size_t *text_len, uint32_t *field);
+bool cdb_ft_split_key(const struct cdb_ft_segment *segment, const char *key, size_t key_len, size_t *text_len,
+                      uint32_t *field);
 /* The value of a term or form, not of field 0. */
 int cdb_ft_entry_get(const struct cdb_ft_segment *segment, bool form, const unsigned char *value, size_t len,
                      struct cdb_ft_entry *entry);

@@ -5,6 +5,7 @@
 
 #include "index/bytes.h"
 #include "index/ft_inside.h"
+#include "index/packed.h"
 #include "util/array.h"
 
 int cdb_ft_from(const struct cdb_ft_segment *segment, uint32_t doc, uint32_t *from)
@@ -21,7 +22,7 @@ int cdb_ft_from(const struct cdb_ft_segment *segment, uint32_t doc, uint32_t *fr
     p = cdb_ft_get(segment, CDB_FT_FROMS, bit / 8, 8);
     if (p == NULL)
         return CHRONDB_EDAMAGED;
-    delta = cdb_le_get64(p) >> bit % 8 & ((UINT64_C(1) << segment->from_bits) - 1);
+    delta = cdb_packed_at(p, bit % 8, segment->from_bits);
     if (delta > segment->info.max_from - segment->info.min_from)
         return cdb_index_damaged("a document comes from a commit that is none");
     *from += (uint32_t)delta;

@@ -15,7 +15,7 @@ static int settle(struct cdb_merger_words *words, struct cdb_walker *walker, int
     uint32_t field;
 
     for (; result == 0; result = cdb_dict_next(cursor)) {
-        if (!cdb_ft_split_key(cursor->key, cursor->key_len, &walker->text_len, &field) ||
+        if (!cdb_ft_split_key(walker->source->segment, cursor->key, cursor->key_len, &walker->text_len, &field) ||
             field > cdb_ft_info(walker->source->segment)->fields)
             return cdb_index_damaged("a word of a segment of words is not what was written");
         walker->row = field > 0 ? walker->source->rows[field] : 0;

@@ -3,6 +3,7 @@
  * The norms of a segment of words: how long documents are in a field, in a byte. */
 #include "index/bytes.h"
 #include "index/ft_inside.h"
+#include "index/packed.h"
 
 /* ---- Lucene's SmallFloat.intToByte4 ------------------------------------------------------------- */
 
@@ -50,7 +51,7 @@ unsigned char cdb_ft_length_to_byte(uint32_t length)
     rest = (length > INT32_MAX ? INT32_MAX : length) - FREE_VALUES;
     if (rest < 8)
         return (unsigned char)length;
-    shift = cdb_ft_bits(rest) - 4;
+    shift = cdb_packed_width(rest) - 4;
     return (unsigned char)(FREE_VALUES + ((shift + 1) << 3 | (rest >> shift & 7)));
 }
 

@@ -254,12 +254,25 @@ static uint32_t seek_block(const struct cdb_ft_postings *p, uint32_t block, uint
     return block;
 }
 
+/* So many documents are looked at all at once first. */
+#define NEAR 8
+
 /* To the first document of the current block, from `at` on, that is not below the target; the last one is not. */
 static uint32_t seek_doc(struct cdb_ft_postings *p, uint32_t target)
 {
     const uint32_t *at = p->docs + p->at;
-    uint32_t left = p->count - p->at;
+    uint32_t left = p->count - p->at, below = 0;
 
+    if (left > 1 && at[1] >= target) {
+        p->at += at[0] < target;
+        return p->doc = p->docs[p->at];
+    }
+    if (left > NEAR && at[NEAR - 1] >= target) {
+        for (uint32_t i = 0; i < NEAR; i++)
+            below += at[i] < target;
+        p->at += below;
+        return p->doc = at[below];
+    }
     while (left > 1) { /* no branch depends on the documents */
         uint32_t half = left / 2;
 

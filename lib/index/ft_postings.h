@@ -14,8 +14,8 @@
 
 #include <stdalign.h>
 
-#include "index/bytes.h"
 #include "index/ft_segment.h"
+#include "index/packed.h"
 
 #define CDB_FT_BLOCK   128
 #define CDB_FT_IMPACTS 8 /* pairs at most */
@@ -157,16 +157,13 @@ bool cdb_ft_gap_slow(struct cdb_ft_positions *positions, uint64_t *gap);
  * the end. */
 static inline bool cdb_ft_gap_next(struct cdb_ft_positions *positions, uint64_t *gap)
 {
-    uint64_t bits;
-
     if (positions->left == 0)
         return false;
     if (positions->quick == 0)
         return cdb_ft_gap_slow(positions, gap);
     positions->quick--;
     positions->left--;
-    bits = cdb_le_get64(positions->at + (positions->bit >> 3));
-    *gap = bits >> (positions->bit & 7) & ((UINT64_C(1) << positions->width) - 1);
+    *gap = cdb_packed_at(positions->at, positions->bit, positions->width);
     positions->bit += positions->width;
     return true;
 }

@@ -6,6 +6,7 @@
 #include "index/bytes.h"
 #include "index/files.h"
 #include "index/ft_inside.h"
+#include "index/packed.h"
 #include "util/error.h"
 
 static int bad_head(void)
@@ -48,7 +49,7 @@ static bool get_numbers(struct cdb_ft_segment *segment, const unsigned char *p)
     info->bytes = segment->pages.file_len;
     if (info->docs > CDB_FT_DOCS_MAX || info->min_from > info->max_from || info->max_from == UINT32_MAX)
         return false;
-    segment->from_bits = cdb_ft_bits(info->max_from - info->min_from);
+    segment->from_bits = cdb_packed_width(info->max_from - info->min_from);
     return true;
 }
 
@@ -58,7 +59,7 @@ static bool check_sizes(const struct cdb_ft_segment *segment)
     const struct cdb_ft_section *sections = segment->sections;
     uint64_t docs = segment->info.docs, blocks = docs / CDB_FT_KEY_BLOCK + (docs % CDB_FT_KEY_BLOCK != 0);
 
-    return sections[CDB_FT_FROMS].len == (docs * segment->from_bits + 7) / 8 + CDB_FT_FROMS_PADDING &&
+    return sections[CDB_FT_FROMS].len == cdb_packed_bytes(docs, segment->from_bits) + CDB_FT_FROMS_PADDING &&
            sections[CDB_FT_KEYS].len >= docs && sections[CDB_FT_KEY_BLOCKS].len == blocks * 8 &&
            sections[CDB_FT_FIELDS].len == ((uint64_t)segment->info.fields + 1) * CDB_FT_ROW;
 }

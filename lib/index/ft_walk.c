@@ -5,6 +5,7 @@
 
 #include "index/bytes.h"
 #include "index/ft_inside.h"
+#include "index/packed.h"
 #include "util/array.h"
 
 static int bad_entry(void)
@@ -18,7 +19,7 @@ static int bad_entry(void)
 
 size_t cdb_ft_field_key(unsigned char out[CDB_FT_FIELD_KEY_MAX], uint32_t field)
 {
-    unsigned bytes = (cdb_ft_bits(field) + 7) / 8;
+    unsigned bytes = (cdb_packed_width(field) + 7) / 8;
 
     if (field < ONE_BYTE) {
         out[0] = (unsigned char)field;
@@ -42,10 +43,17 @@ bool cdb_ft_field_of_key(const unsigned char *p, size_t len, uint32_t *field)
     return cdb_ft_field_key(again, *field) == len && memcmp(again, p, len) == 0;
 }
 
-bool cdb_ft_split_key(const char *key, size_t key_len, size_t *text_len, uint32_t *field)
+bool cdb_ft_split_key(const struct cdb_ft_segment *segment, const char *key, size_t key_len, size_t *text_len,
+                      uint32_t *field)
 {
-    const char *zero = memchr(key, '\0', key_len);
+    const char *zero;
 
+    if (segment->info.fields < ONE_BYTE && key_len >= 2 && key[key_len - 2] == '\0') { /* nearly always */
+        *text_len = key_len - 2;
+        *field = (unsigned char)key[key_len - 1];
+        return *field < ONE_BYTE;
+    }
+    zero = memchr(key, '\0', key_len);
     if (zero == NULL)
         return false;
     *text_len = (size_t)(zero - key);
@@ -129,12 +137,12 @@ static int settle(struct cdb_ft_walk *walk, int result)
     uint32_t field;
 
     for (; result == 0; result = cdb_dict_next(cursor)) {
-        if (!cdb_ft_split_key(cursor->key, cursor->key_len, &walk->text_len, &field) ||
+        if (!cdb_ft_split_key(walk->segment, cursor->key, cursor->key_len, &walk->text_len, &field) ||
             field > walk->segment->info.fields)
             return bad_entry();
         if (walk->one ? walk->text_len != walk->prefix_len : walk->text_len < walk->prefix_len)
             return 1;
-        if (memcmp(cursor->key, walk->prefix, walk->prefix_len) != 0)
+        if (walk->prefix_len > 0 && memcmp(cursor->key, walk->prefix, walk->prefix_len) != 0)
             return 1;
         if (field < walk->range.first || field >= walk->range.last)
             continue;
@@ -169,7 +177,7 @@ static int get_whole_df(struct cdb_ft_walk *walk)
     uint32_t field;
     int result;
 
-    if (!cdb_ft_split_key(cursor->key, cursor->key_len, &text_len, &field))
+    if (!cdb_ft_split_key(walk->segment, cursor->key, cursor->key_len, &text_len, &field))
         return bad_entry();
     if (text_len != walk->prefix_len || memcmp(cursor->key, walk->prefix, text_len) != 0)
         return 1;

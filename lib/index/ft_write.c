@@ -58,13 +58,13 @@ int cdb_ft_writer_init(struct cdb_ft_writer *writer, int dir, uint32_t min_from,
     writer->dir = dir;
     writer->min_from = min_from;
     writer->max_from = max_from;
-    writer->from_bits = cdb_ft_bits(max_from - min_from);
     if (dir != -1)
         result = cdb_file_create(dir, writer->temporary, &fd);
     if (result != 0)
         writer->temporary[0] = '\0'; /* it may be somebody else's */
     cdb_sink_init(&writer->file, dir, fd);
     cdb_sink_init(&writer->froms, dir, -1);
+    cdb_packer_init(&writer->from_packer, &writer->froms, cdb_packed_width(max_from - min_from));
     cdb_sink_init(&writer->positions, dir, -1);
     cdb_sink_init(&writer->dict_data, dir, -1);
     cdb_sink_init(&writer->terms_data, dir, -1);
@@ -92,18 +92,6 @@ void cdb_ft_writer_release(struct cdb_ft_writer *writer)
 }
 
 /* ---- documents ---------------------------------------------------------------------------------- */
-
-static void add_from(struct cdb_ft_writer *writer, uint32_t delta)
-{
-    unsigned char bytes[8];
-
-    writer->from_word |= (uint64_t)delta << writer->from_used;
-    writer->from_used += writer->from_bits;
-    cdb_le_put64(bytes, writer->from_word);
-    cdb_sink_add(&writer->froms, bytes, writer->from_used / 8);
-    writer->from_word = writer->from_used >= 64 ? 0 : writer->from_word >> writer->from_used / 8 * 8;
-    writer->from_used %= 8;
-}
 
 static void add_key(struct cdb_ft_writer *writer, const char *key, size_t len)
 {
@@ -135,20 +123,18 @@ int cdb_ft_writer_doc(struct cdb_ft_writer *writer, const char *key, size_t len,
     if (writer->docs == CDB_FT_DOCS_MAX)
         return cdb_error(CHRONDB_ESYSTEM, "index_too_large", "too many documents for one segment of the index");
     add_key(writer, key, len);
-    add_from(writer, from - writer->min_from);
+    cdb_packer_add(&writer->from_packer, from - writer->min_from);
     writer->docs++;
     return 0;
 }
 
 int cdb_ft_writer_end_docs(struct cdb_ft_writer *writer)
 {
-    unsigned char bytes[8 + CDB_FT_FROMS_PADDING] = {0};
+    static const unsigned char zeros[CDB_FT_FROMS_PADDING];
 
     end_section(writer, CDB_FT_KEYS);
-    cdb_le_put64(bytes, writer->from_word);
-    cdb_sink_add(&writer->froms, bytes, (writer->from_used + 7) / 8);
-    memset(bytes, 0, sizeof(bytes));
-    cdb_sink_add(&writer->froms, bytes, CDB_FT_FROMS_PADDING);
+    cdb_packer_finish(&writer->from_packer);
+    cdb_sink_add(&writer->froms, zeros, sizeof(zeros));
     add_sink(writer, CDB_FT_FROMS, &writer->froms);
     return add_section(writer, CDB_FT_KEY_BLOCKS, &writer->key_blocks);
 }

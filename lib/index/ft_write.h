@@ -8,6 +8,7 @@
 #include "index/files.h"
 #include "index/ft_list.h"
 #include "index/ft_segment.h"
+#include "index/packed.h"
 
 struct cdb_ft_writer {
     struct cdb_sink file, froms, positions; /* the latter two are sections in the making */
@@ -16,8 +17,7 @@ struct cdb_ft_writer {
     struct cdb_ft_section sections[CDB_FT_SECTION_COUNT + 1];
     /* documents */
     uint32_t docs, min_from, max_from;
-    unsigned from_bits, from_used;
-    uint64_t from_word;
+    struct cdb_packer from_packer;
     struct cdb_buf key_blocks;
     struct cdb_ft_key last_key;
     /* norms of a field */
