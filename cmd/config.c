@@ -18,13 +18,6 @@ struct subcommand {
     const char *usage;
 };
 
-static int lock_timeout(const struct cli *cli)
-{
-    if (cli->lock_timeout_ms < 0)
-        return 0; /* the library's default */
-    return cli->lock_timeout_ms > 0 ? cli->lock_timeout_ms : -1;
-}
-
 /* ---- list -------------------------------------------------------------------------------------- */
 
 static void warn(struct cli *cli, const chrondb_setting *setting)
@@ -89,7 +82,7 @@ static int run_set(const struct request *request)
 {
     enum chrondb_status status = CHRONDB_UNCHANGED;
     struct cli *cli = request->cli;
-    int result = chrondb_config_set(cli->db, request->name, request->value, lock_timeout(cli), &status);
+    int result = chrondb_config_set(cli->db, request->name, request->value, cli_lock_timeout(cli), &status);
     const char *word = status == CHRONDB_CREATED ? "created" : status == CHRONDB_UPDATED ? "updated" : "unchanged";
     return result == 0 ? print_record(cli->out, request->name, request->value, word) : result;
 }
@@ -99,7 +92,7 @@ static int run_unset(const struct request *request)
     enum chrondb_status status = CHRONDB_UNCHANGED;
     struct cli *cli = request->cli;
     chrondb_buffer value = {0};
-    int result = chrondb_config_unset(cli->db, request->name, lock_timeout(cli), &status);
+    int result = chrondb_config_unset(cli->db, request->name, cli_lock_timeout(cli), &status);
     if (result == 0)
         result = chrondb_config_get(cli->db, request->name, &value);
     if (result == 0)

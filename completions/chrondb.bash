@@ -45,6 +45,9 @@ _chrondb_offer_kind() { # KIND PREFIX
     keys) _chrondb_offer "$2" < <(_chrondb_ask list --keys --format raw --limit 200 -- "$typed") ;;
     tables) _chrondb_offer "$2" < <(_chrondb_ask tables --format raw) ;;
     commands) _chrondb_offer "$2" < <(_chrondb_ask --list-commands) ;;
+    branches) _chrondb_offer "$2" < <(_chrondb_ask branch --format raw -q) ;;
+    tags) _chrondb_offer "$2" < <(_chrondb_ask tag --format raw -q) ;;
+    moments) _chrondb_offer "$2" < <(_chrondb_ask branch --format raw -q && _chrondb_ask tag --format raw -q) ;;
     settings) _chrondb_offer "$2" < <(printf '%s\n' get set unset list && _chrondb_ask config list --format raw -q) ;;
     files)
         compopt -o filenames 2>/dev/null
@@ -62,14 +65,16 @@ _chrondb_offer_argument() { # OPTION PREFIX
     case $1 in
     --table) _chrondb_offer_kind tables "$2" ;;
     --after) _chrondb_offer_kind keys "$2" ;;
+    -b | --branch) _chrondb_offer_kind branches "$2" ;;
+    --at | --since | --until) _chrondb_offer_kind moments "$2" ;;
     -C | --db | --index) _chrondb_offer_kind directories "$2" ;;
     *) return 1 ;;
     esac
 }
 
 _chrondb() {
-    local words cur prev program command='' i
-    local -a globals=()
+    local words cur prev program command='' i place=0
+    local -a globals=() kinds
     COMPREPLY=()
     _chrondb_join_words
     cur=${words[${#words[@]} - 1]}
@@ -84,8 +89,14 @@ _chrondb() {
             ;;
         --db=* | --branch=* | --index=*) globals+=("${words[i]}") ;;
         --format | --lock-timeout) ((i++)) ;;
+        --)
+            place=99 # whatever comes last
+            ;;
         -*) ;;
-        *) [[ -n $command ]] || command=${words[i]} ;;
+        *)
+            [[ -z $command ]] || ((place += 1))
+            [[ -n $command ]] || command=${words[i]}
+            ;;
         esac
     done
 
@@ -100,7 +111,9 @@ _chrondb() {
     elif [[ $cur == @* ]]; then
         _chrondb_offer_kind files @
     else
-        _chrondb_offer_kind "$(_chrondb_ask "$command" --list-arguments)" ""
+        read -ra kinds < <(_chrondb_ask "$command" --list-arguments)
+        ((place < ${#kinds[@]})) || place=$((${#kinds[@]} - 1))
+        _chrondb_offer_kind "${kinds[place]-}" ""
     fi
 
     # Readline replaces only what stands behind the last break.

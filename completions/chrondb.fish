@@ -13,6 +13,12 @@ function __chrondb_offer_kind --argument-names kind prefix typed
             printf "$prefix%s\n" (__chrondb_ask tables --format raw)
         case commands
             __chrondb_ask --list-commands
+        case branches
+            printf "$prefix%s\n" (__chrondb_ask branch --format raw -q)
+        case tags
+            printf "$prefix%s\n" (__chrondb_ask tag --format raw -q)
+        case moments
+            printf "$prefix%s\n" (__chrondb_ask branch --format raw -q) (__chrondb_ask tag --format raw -q)
         case settings
             printf '%s\n' get set unset list (__chrondb_ask config list --format raw -q)
         case files
@@ -28,6 +34,10 @@ function __chrondb_offer_argument --argument-names option prefix typed
             __chrondb_offer_kind tables "$prefix" "$typed"
         case --after
             __chrondb_offer_kind keys "$prefix" "$typed"
+        case -b --branch
+            __chrondb_offer_kind branches "$prefix" "$typed"
+        case --at --since --until
+            __chrondb_offer_kind moments "$prefix" "$typed"
         case -C --db --index
             __chrondb_offer_kind directories "$prefix" "$typed"
         case '*'
@@ -39,6 +49,7 @@ function __chrondb_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
     set -l name
+    set -l place 1
     set -l i 2
     set -g __chrondb_program $words[1]
     set -g __chrondb_globals
@@ -51,9 +62,11 @@ function __chrondb_complete
                 set -a __chrondb_globals $words[$i]
             case --format --lock-timeout
                 set i (math $i + 1)
+            case --
+                set place 99 # whatever comes last
             case '-*'
             case '*'
-                set -q name[1]; or set name $words[$i]
+                set -q name[1]; and set place (math $place + 1); or set name $words[$i]
         end
         set i (math $i + 1)
     end
@@ -72,7 +85,9 @@ function __chrondb_complete
             __chrondb_offer_kind files @ (string sub -s 2 -- "$current")
         case '*'
             if set -q name[1]
-                __chrondb_offer_kind "$(__chrondb_ask $name --list-arguments)" "" "$current"
+                set -l kinds (string split ' ' -- "$(__chrondb_ask $name --list-arguments)")
+                test $place -le (count $kinds); or set place (count $kinds)
+                __chrondb_offer_kind "$kinds[$place]" "" "$current"
             else
                 __chrondb_offer_kind commands "" "$current"
             end

@@ -438,6 +438,48 @@ CHRONDB_API int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, ch
 CHRONDB_API int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference);
 CHRONDB_API void chrondb_diff_free(chrondb_diff *diff);
 
+/* ---- branches and tags --------------------------------------------------------------------------- */
+
+/* A branch or a tag. */
+typedef struct chrondb_ref {
+    const char *name;                  /* without refs/heads/ or refs/tags/; borrowed */
+    char commit[CHRONDB_HEX_SIZE + 1]; /* that it names; "" if it names none (git can tag anything) */
+    chrondb_time time;                 /* effective; of a commit that can be read */
+    int has_time;
+    char object[CHRONDB_HEX_SIZE + 1];   /* of an annotated tag, which git makes: the tag's own id; else "" */
+    char previous[CHRONDB_HEX_SIZE + 1]; /* after it was moved: the commit that it named before; else "" */
+    int is_default;                      /* a branch: HEAD names it */
+} chrondb_ref;
+
+/* Calls `each` for every branch, or tag, in the order of the names' bytes. The ref is borrowed during the call, which
+ * must not call into the library. A nonzero result of `each` ends the walk and is returned. What cannot be read is told
+ * as a warning, and has no time. */
+CHRONDB_API int chrondb_branch_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context);
+CHRONDB_API int chrondb_tag_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context);
+
+/* The functions below are durable when they return 0, and cost the same however large the database is. `out` (or NULL)
+ * tells what became of it; its name is that of the argument. `lock_timeout_ms` is that of chrondb_write_options.
+ * Errors: CHRONDB_EUSAGE ("invalid_name": git allows no such name; "invalid_time"; "no_branch"; "no_commit": there is
+ * none yet that it could name), CHRONDB_ECONFLICT ("exists": at another commit, error.current; "in_the_way": git can
+ * have 'a' or 'a/b', not both; "default_branch"), CHRONDB_EBUSY. */
+
+/* A branch at `start` (WHEN, seen from `branch`, as in chrondb_snapshot_open; NULL: its head). `status` (or NULL)
+ * becomes CHRONDB_CREATED, or CHRONDB_UNCHANGED if it is there, at that commit. */
+CHRONDB_API int chrondb_branch_create(chrondb *db, const char *name, const char *branch, const char *start,
+                                      int lock_timeout_ms, enum chrondb_status *status, chrondb_ref *out);
+/* `out` tells the commit that it had: no commit is lost, chrondb_branch_create brings it back. CHRONDB_NOTFOUND. The
+ * default branch cannot be deleted ("default_branch"). */
+CHRONDB_API int chrondb_branch_delete(chrondb *db, const char *name, int lock_timeout_ms, chrondb_ref *out);
+/* If it is the default branch, the new name is that of the default branch. CHRONDB_NOTFOUND; "exists" whatever commit
+ * that is at. `status` becomes CHRONDB_UPDATED, or CHRONDB_UNCHANGED if the names are the same. */
+CHRONDB_API int chrondb_branch_rename(chrondb *db, const char *from, const char *to, int lock_timeout_ms,
+                                      enum chrondb_status *status, chrondb_ref *out);
+
+/* A tag at `when`, likewise. `force`: one that is there is moved, CHRONDB_UPDATED. */
+CHRONDB_API int chrondb_tag_create(chrondb *db, const char *name, const char *branch, const char *when, int force,
+                                   int lock_timeout_ms, enum chrondb_status *status, chrondb_ref *out);
+CHRONDB_API int chrondb_tag_delete(chrondb *db, const char *name, int lock_timeout_ms, chrondb_ref *out);
+
 /* ---- about ------------------------------------------------------------------------------------- */
 
 typedef struct chrondb_info {
@@ -487,7 +529,8 @@ CHRONDB_API int chrondb_reindex(chrondb *db, chrondb_progress progress, void *co
 /* ---- settings ---------------------------------------------------------------------------------- */
 
 /* What a database is told once and for all: variables "chrondb.*" of the repository's own git configuration, so that
- * plain git reads and sets them too ("search.language" is `git config chrondb.search.language`). The user's and the
+ * plain git reads and sets them too ("search.language" is `git config chrondb.search.language`); "branch", the default
+ * branch, is what HEAD names, and must be there ("no_branch") unless there is none at all. The user's and the
  * system's configuration do not count: a database means the same for everybody. chrondb-config(1) lists the settings.
  * An unknown name is CHRONDB_EUSAGE, name "unknown_setting". A configuration that cannot be understood is
  * CHRONDB_EDAMAGED, name "invalid_config". */

@@ -82,6 +82,13 @@ bool cli_errors_as_json(const struct cli *cli)
     return cli->format == CLI_JSON || cli->format == CLI_NDJSON;
 }
 
+int cli_lock_timeout(const struct cli *cli)
+{
+    if (cli->lock_timeout_ms < 0)
+        return 0;
+    return cli->lock_timeout_ms > 0 ? cli->lock_timeout_ms : -1;
+}
+
 /* ---- the start of a command ---- */
 
 int cli_make_output(struct cli *cli)

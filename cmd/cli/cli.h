@@ -72,6 +72,9 @@ int cli_open_path(struct cli *cli, const char *path, unsigned flags);
 /* Open it, and its state at `when` (NULL: now) on the branch that is meant. */
 int cli_snapshot(struct cli *cli, const char *when, chrondb_snapshot **snapshot);
 
+/* --lock-timeout as the library wants it: 0 is its default, a negative number "do not wait". */
+int cli_lock_timeout(const struct cli *cli);
+
 /* Errors are told as JSON objects to who asked for JSON. */
 bool cli_errors_as_json(const struct cli *cli);
 

@@ -21,7 +21,8 @@ struct cli_command {
     int min_args, max_args; /* -1: any number */
     const char *arguments;  /* for the usage; a second way to call it stands behind a newline */
     const char *summary;
-    const char *complete; /* what the arguments are, for completions: "keys", "files" ... or "" */
+    const char *complete; /* what the arguments are, for completions: "keys", "files" ... or ""; several words: of the
+                           * first, the second ..., and the last word of all others */
 };
 
 /* In the order of the overview; ends with a row without a name. */
@@ -31,6 +32,7 @@ const struct cli_command *cli_command_find(const char *name);
 
 int cmd_at(struct cli *cli, int argc, char **argv);
 int cmd_batch(struct cli *cli, int argc, char **argv);
+int cmd_branch(struct cli *cli, int argc, char **argv);
 int cmd_checkout(struct cli *cli, int argc, char **argv);
 int cmd_config(struct cli *cli, int argc, char **argv);
 int cmd_count(struct cli *cli, int argc, char **argv);
@@ -52,5 +54,6 @@ int cmd_gc(struct cli *cli, int argc, char **argv);
 int cmd_reindex(struct cli *cli, int argc, char **argv);
 int cmd_restore(struct cli *cli, int argc, char **argv);
 int cmd_tables(struct cli *cli, int argc, char **argv);
+int cmd_tag(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -36,9 +36,8 @@ int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_wri
                                      .meta = write->meta.items,
                                      .meta_count = write->meta.count,
                                      .time = write->time,
-                                     .force_time = write->force};
-    if (cli->lock_timeout_ms >= 0) /* zero is the library's default, and our "do not wait" */
-        options.lock_timeout_ms = cli->lock_timeout_ms > 0 ? cli->lock_timeout_ms : -1;
+                                     .force_time = write->force,
+                                     .lock_timeout_ms = cli_lock_timeout(cli)};
     return chrondb_batch_commit(batch, &options);
 }
 

@@ -78,11 +78,10 @@ static int read_folder(int dir, const char *path, struct folders *folders, struc
     return result;
 }
 
-static int read_loose(int dir, struct cdb_branches *out)
+static int read_loose(int dir, const char *top, struct cdb_branches *out)
 {
-    static const char top[] = "refs/heads";
     struct folders folders = {0};
-    int result = add_folder(&folders, top, sizeof(top) - 1);
+    int result = add_folder(&folders, top, strlen(top));
     while (result == 0 && folders.count > 0)
         result = read_folder(dir, folders.paths[--folders.count], &folders, out);
     free(folders.paths);
@@ -92,14 +91,16 @@ static int read_loose(int dir, struct cdb_branches *out)
 
 /* ---- packed ------------------------------------------------------------------------------------ */
 
-static int read_packed(int dir, struct cdb_branches *out)
+static int read_packed(int dir, const char *top, struct cdb_branches *out)
 {
+    size_t top_len = strlen(top);
     struct cdb_buf file = CDB_BUF_INIT;
     int result = cdb_fs_read(dir, "packed-refs", PACKED_MAX, &file);
     for (const char *line = cdb_buf_str(&file); result == 0 && *line != '\0';) {
         size_t len = strcspn(line, "\n");
         const char *name = line + CDB_OID_HEX + 1;
-        if (len > CDB_OID_HEX + 1 && line[CDB_OID_HEX] == ' ' && strncmp(name, CDB_HEADS, strlen(CDB_HEADS)) == 0)
+        if (len > CDB_OID_HEX + 1 && line[CDB_OID_HEX] == ' ' && strncmp(name, top, top_len) == 0 &&
+            name[top_len] == '/')
             result = add(out, name, len - CDB_OID_HEX - 1);
         line += len + (line[len] == '\n');
     }
@@ -138,18 +139,26 @@ static void move_to_front(struct cdb_branches *branches, const char *name)
     branches->names[0] = name;
 }
 
+/* Loose ones first: what is packed in between is then found packed. */
+int cdb_refs_list(struct cdb_branches *out, const struct cdb_repo *repo, const char *folder)
+{
+    memset(out, 0, sizeof(*out));
+    int result = read_loose(repo->dir, folder, out);
+    if (result == 0)
+        result = read_packed(repo->dir, folder, out);
+    if (result != 0)
+        cdb_branches_release(out);
+    else
+        sort_unique(out);
+    return result;
+}
+
 int cdb_branches_list(struct cdb_branches *out, const struct cdb_repo *repo)
 {
     struct cdb_buf head = CDB_BUF_INIT;
-    memset(out, 0, sizeof(*out));
-    int result = read_loose(repo->dir, out);
-    if (result == 0)
-        result = read_packed(repo->dir, out);
-    if (result != 0) {
-        cdb_branches_release(out);
+    int result = cdb_refs_list(out, repo, "refs/heads");
+    if (result != 0)
         return result;
-    }
-    sort_unique(out);
     if (cdb_ref_branch(repo->dir, NULL, &head) == 0)
         move_to_front(out, cdb_buf_str(&head));
     cdb_error_clear();

@@ -1,4 +1,4 @@
-/* All the branches of a database. */
+/* All the branches of a database, or all its tags. */
 #ifndef CDB_DB_BRANCHES_H
 #define CDB_DB_BRANCHES_H
 
@@ -14,6 +14,8 @@ struct cdb_branches {
 };
 
 int cdb_branches_list(struct cdb_branches *out, const struct cdb_repo *repo);
+/* The refs below a folder ("refs/tags"), sorted. */
+int cdb_refs_list(struct cdb_branches *out, const struct cdb_repo *repo, const char *folder);
 void cdb_branches_release(struct cdb_branches *branches);
 
 #endif

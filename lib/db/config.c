@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "db/wait.h"
 #include "store/config.h"
+#include "store/refedit.h"
+#include "store/refs.h"
 #include "text/analyzer.h"
 #include "util/error.h"
 
-#define LOCK_WAIT_MS    30000
 #define SEARCH_LANGUAGE "search.language"
+#define DEFAULT_BRANCH  "main"
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
@@ -21,6 +24,9 @@ struct setting {
     const char *description;
     bool (*is_allowed)(const char *value, size_t len);
     void (*add_allowed)(struct cdb_buf *out); /* append what may be, in words: "one of a, b" */
+    /* NULL: it is the variable. As cdb_config_read and cdb_config_write. */
+    int (*read)(const chrondb *db, struct cdb_buf *out);
+    int (*write)(chrondb *db, const char *value, int timeout_ms, enum cdb_config_change *done);
 };
 
 static bool is_language(const char *value, size_t len)
@@ -40,10 +46,72 @@ static void add_languages(struct cdb_buf *out)
     }
 }
 
+static bool is_branch(const char *value, size_t len)
+{
+    struct cdb_buf ref = CDB_BUF_INIT;
+    bool valid = strlen(value) == len && cdb_ref_new_name(CDB_HEADS, "branch", value, &ref) == 0;
+    if (!valid)
+        cdb_error_clear();
+    cdb_buf_release(&ref);
+    return valid;
+}
+
+static void add_branches(struct cdb_buf *out)
+{
+    cdb_buf_adds(out, "the name of a branch");
+}
+
+/* Where HEAD names no branch: nothing, which is not allowed. 1: the default. */
+static int read_branch(const chrondb *db, struct cdb_buf *out)
+{
+    struct cdb_buf target = CDB_BUF_INIT;
+    cdb_buf_clear(out);
+    int result = cdb_ref_target(db->repo->dir, "HEAD", &target);
+    if (result == 1 && strncmp(target.ptr, CDB_HEADS, strlen(CDB_HEADS)) == 0)
+        cdb_buf_adds(out, target.ptr + strlen(CDB_HEADS));
+    cdb_buf_release(&target);
+    if (result < 0 && result != CHRONDB_EDAMAGED)
+        return result;
+    cdb_error_clear();
+    result = cdb_buf_check(out);
+    return result == 0 && strcmp(cdb_buf_str(out), DEFAULT_BRANCH) == 0 ? 1 : result;
+}
+
+static int check_branch(chrondb *db, const char *value, struct cdb_buf *ref)
+{
+    struct cdb_oid oid;
+    int result = cdb_ref_new_name(CDB_HEADS, "branch", value, ref);
+    if (result != 0 || cdb_repo_ref(db->repo, ref->ptr, &oid) != 1 || !cdb_ref_any_branch(db->repo->dir))
+        return result;
+    return cdb_error(CHRONDB_EUSAGE, "no_branch", "there is no branch '%s'; 'chrondb branch %s' creates it",
+                     ref->ptr + strlen(CDB_HEADS), ref->ptr + strlen(CDB_HEADS));
+}
+
+static int write_branch(chrondb *db, const char *value, int timeout_ms, enum cdb_config_change *done)
+{
+    struct cdb_buf ref = CDB_BUF_INIT, before = CDB_BUF_INIT;
+    struct cdb_ref_edit edit = {.timeout_ms = timeout_ms};
+    bool was_set = read_branch(db, &before) == 0;
+    int result = check_branch(db, value != NULL ? value : DEFAULT_BRANCH, &ref);
+    edit.ref = ref.ptr;
+    if (result == 0)
+        result = cdb_ref_set_head(db->repo, &edit);
+    if (result == 0)
+        *done = edit.outcome == CDB_REF_UNCHANGED ? CDB_CONFIG_UNCHANGED
+                : value == NULL                   ? CDB_CONFIG_REMOVED
+                : was_set                         ? CDB_CONFIG_UPDATED
+                                                  : CDB_CONFIG_CREATED;
+    cdb_buf_release(&before);
+    cdb_buf_release(&ref);
+    return result;
+}
+
 /* A name must not be that of a subcommand of `chrondb config`: get, set, unset, list. */
 static const struct setting settings[] = {
+    {"branch", "HEAD", DEFAULT_BRANCH, "the branch that commands use", is_branch, add_branches, read_branch,
+     write_branch},
     {SEARCH_LANGUAGE, "chrondb.search.language", "english", "the language that texts are in", is_language,
-     add_languages},
+     add_languages, NULL, NULL},
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -103,10 +171,18 @@ static int complain(const chrondb *db, const struct setting *setting, const stru
     return result;
 }
 
+static int complain_of_head(const chrondb *db)
+{
+    int result = cdb_error(CHRONDB_EDAMAGED, "invalid_config",
+                           "'%s/HEAD' names no branch; 'chrondb config set branch NAME' corrects it", db->repo->path);
+    cdb_error_set_path("HEAD");
+    return result;
+}
+
 /* What is in effect. *set: by the file; then it may be anything. 0, or an error. */
 static int read_setting(const chrondb *db, const struct setting *setting, struct cdb_buf *out, bool *set)
 {
-    int result = cdb_config_read(db->repo, setting->variable, out);
+    int result = setting->read != NULL ? setting->read(db, out) : cdb_config_read(db->repo, setting->variable, out);
     *set = result == 0;
     if (result == 1) {
         cdb_buf_clear(out);
@@ -121,7 +197,7 @@ static int read_checked(const chrondb *db, const struct setting *setting, struct
     bool set;
     int result = read_setting(db, setting, out, &set);
     if (result == 0 && set && !setting->is_allowed(cdb_buf_str(out), out->len))
-        result = complain(db, setting, out);
+        result = setting->read != NULL ? complain_of_head(db) : complain(db, setting, out);
     return result;
 }
 
@@ -157,8 +233,9 @@ static int write_setting(chrondb *db, const struct setting *setting, const char 
                                                 [CDB_CONFIG_UPDATED] = CHRONDB_UPDATED,
                                                 [CDB_CONFIG_REMOVED] = CHRONDB_DELETED};
     enum cdb_config_change change = CDB_CONFIG_UNCHANGED;
-    int wait_ms = lock_timeout_ms == 0 ? LOCK_WAIT_MS : lock_timeout_ms < 0 ? 0 : lock_timeout_ms;
-    int result = cdb_config_write(db->repo, setting->variable, value, wait_ms, &change);
+    int wait_ms = cdb_lock_wait(lock_timeout_ms);
+    int result = setting->write != NULL ? setting->write(db, value, wait_ms, &change)
+                                        : cdb_config_write(db->repo, setting->variable, value, wait_ms, &change);
     if (result == 0 && status != NULL)
         *status = words[change];
     if (result != 0)

@@ -34,23 +34,13 @@ static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
     return result;
 }
 
-/* fsync of a file of the repository and of the directories that lead to it. One that is gone needs none. */
-static int sync_file(int dir, const char *path)
+/* It is gone, and shall be. */
+static int sync_former(struct cdb_repo *repo, const struct cdb_record *record)
 {
-    char *name = strdup(path);
-    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), result = name == NULL ? cdb_error_memory() : 0;
-    if (fd >= 0 && result == 0 && fsync(fd) != 0)
-        result = cdb_error_errno(path, "cannot sync '%s'", path);
-    if (fd >= 0)
-        close(fd);
-    for (char *slash = name != NULL ? strrchr(name, '/') : NULL; slash != NULL && result == 0;
-         slash = strrchr(name, '/')) {
-        *slash = '\0';
-        if (cdb_fs_exists(dir, name))
-            result = cdb_fs_sync_dir(dir, name);
-    }
-    free(name);
-    return result;
+    char former[CDB_JOURNAL_REF_MAX + 1] = "";
+    memcpy(former, record->former, record->former_len);
+    former[record->former_len] = '\0';
+    return cdb_ref_name_valid(former) ? cdb_fs_sync_path(repo->dir, former) : 0;
 }
 
 /* What the records say of branches must not be needed any more either. (Not syncfs: it would flush everything that
@@ -59,14 +49,16 @@ static int sync_branches(struct cdb_repo *repo, const struct cdb_half *half)
 {
     struct cdb_record record;
     char last[CDB_JOURNAL_REF_MAX + 1] = "";
-    int result = sync_file(repo->dir, "packed-refs");
+    int result = cdb_fs_sync_path(repo->dir, "packed-refs");
     for (uint64_t offset = 0; result == 0 && cdb_half_record(half, &offset, &record);) {
-        if (record.ref_len == strlen(last) && memcmp(record.ref, last, record.ref_len) == 0)
+        if (record.former_len == 0 && record.ref_len == strlen(last) && memcmp(record.ref, last, record.ref_len) == 0)
             continue;
         memcpy(last, record.ref, record.ref_len);
         last[record.ref_len] = '\0';
         if (cdb_ref_name_valid(last))
-            result = sync_file(repo->dir, last);
+            result = cdb_fs_sync_path(repo->dir, last);
+        if (result == 0)
+            result = sync_former(repo, &record);
     }
     return result;
 }

@@ -64,7 +64,7 @@ void cdb_record_add_object(struct cdb_buf *out, int type, const struct cdb_oid *
 
 void cdb_record_encode(struct cdb_buf *out, const struct cdb_record *record, const struct cdb_buf *objects)
 {
-    size_t len = CDB_RECORD_FIXED + record->ref_len + objects->len;
+    size_t names = record->ref_len + record->former_len, len = CDB_RECORD_FIXED + names + objects->len;
     if (!cdb_buf_reserve(out, len))
         return;
     unsigned char *p = (unsigned char *)out->ptr + out->len;
@@ -74,15 +74,17 @@ void cdb_record_encode(struct cdb_buf *out, const struct cdb_record *record, con
     put_u64(p + 16, record->sequence);
     put_u32(p + 28, record->object_count);
     put_u16(p + 32, (uint16_t)record->ref_len);
-    put_u16(p + 34, 0);
+    put_u16(p + 34, (uint16_t)record->former_len);
     put_u64(p + 36, record->salt);
     memcpy(p + 48, record->before.id, CDB_OID_SIZE);
     memcpy(p + 68, record->after.id, CDB_OID_SIZE);
     put_u64(p + 88, (uint64_t)record->time.seconds);
     put_u32(p + 96, (uint32_t)record->time.nanoseconds);
     memcpy(p + CDB_RECORD_FIXED, record->ref, record->ref_len);
+    if (record->former_len > 0)
+        memcpy(p + CDB_RECORD_FIXED + record->ref_len, record->former, record->former_len);
     if (objects->len > 0)
-        memcpy(p + CDB_RECORD_FIXED + record->ref_len, objects->ptr, objects->len);
+        memcpy(p + CDB_RECORD_FIXED + names, objects->ptr, objects->len);
     put_u32(p + 24, checksum(p + CDB_RECORD_HEADER, len - CDB_RECORD_HEADER));
     put_u32(p + 44, checksum(p, 44));
     out->len += len;
@@ -103,13 +105,15 @@ size_t cdb_record_peek(struct cdb_record *out, const unsigned char header[CDB_RE
     if (memcmp(header, "CDBR", 4) != 0 || get_u32(header + 44) != checksum(header, 44))
         return 0;
     size_t total = get_u32(header + 4);
-    size_t ref_len = get_u16(header + 32);
+    size_t ref_len = get_u16(header + 32), former_len = get_u16(header + 34);
     *out = (struct cdb_record){.generation = get_u64(header + 8),
                                .sequence = get_u64(header + 16),
                                .salt = get_u64(header + 36),
                                .ref_len = ref_len,
+                               .former_len = former_len,
                                .object_count = get_u32(header + 28)};
-    return total < CDB_RECORD_FIXED + ref_len || ref_len > CDB_JOURNAL_REF_MAX || out->generation == 0 ? 0 : total;
+    bool sound = ref_len <= CDB_JOURNAL_REF_MAX && former_len <= CDB_JOURNAL_REF_MAX && out->generation > 0;
+    return sound && total >= CDB_RECORD_FIXED + ref_len + former_len ? total : 0;
 }
 
 /* Everything but the checksum of the payload and the sizes in it. */
@@ -122,7 +126,8 @@ static size_t decode(struct cdb_record *out, const unsigned char *data, size_t l
     memcpy(out->after.id, data + 68, CDB_OID_SIZE);
     out->time = (chrondb_time){(int64_t)get_u64(data + 88), (int32_t)get_u32(data + 96)};
     out->ref = (const char *)data + CDB_RECORD_FIXED;
-    out->objects = data + CDB_RECORD_FIXED + out->ref_len;
+    out->former = out->ref + out->ref_len;
+    out->objects = data + CDB_RECORD_FIXED + out->ref_len + out->former_len;
     out->end = data + total;
     return total;
 }
@@ -132,7 +137,7 @@ size_t cdb_record_decode(struct cdb_record *out, const unsigned char *data, size
     struct cdb_record record;
     size_t total = decode(&record, data, len);
     if (total == 0 || get_u32(data + 24) != checksum(data + CDB_RECORD_HEADER, total - CDB_RECORD_HEADER) ||
-        memchr(record.ref, '\0', record.ref_len) != NULL || !objects_fit(&record))
+        memchr(record.ref, '\0', record.ref_len + record.former_len) != NULL || !objects_fit(&record))
         return 0;
     *out = record;
     return total;

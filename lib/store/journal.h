@@ -15,15 +15,15 @@
  *     24  4  CRC-32 of the payload
  *     28  4  number of objects
  *     32  2  length of the ref's name
- *     34  2  0
+ *     34  2  length of its former name, if it was renamed; else 0
  *     36  8  salt: random for each generation, so that no document can hold what would pass for a record
  *     44  4  CRC-32 of bytes 0 to 43
  *   payload:
  *     48 20  id of the branch's head before (zeros: none)
- *     68 20  id of its head after
+ *     68 20  id of its head after (zeros: it is deleted)
  *     88  8  effective time of the commit: seconds, signed
  *     96  4  and nanoseconds
- *    100     the ref's name ("refs/heads/main")
+ *    100     the ref's name ("refs/heads/main"), and its former one, which is deleted
  *            the objects: type (1), id (20), length (4), and the bytes of the loose file, a zlib stream
  *
  * Encoding and decoding work on memory; they are fuzzed and tested without files.
@@ -55,6 +55,8 @@ struct cdb_record {
     chrondb_time time;
     const char *ref; /* not NUL-terminated */
     size_t ref_len;
+    const char *former; /* not NUL-terminated; follows `ref` */
+    size_t former_len;  /* 0: this is no renaming */
     uint32_t object_count;
     const unsigned char *objects; /* for cdb_record_object */
     const unsigned char *end;

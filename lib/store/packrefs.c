@@ -172,16 +172,16 @@ static int note_entry(struct cdb_packed_refs *found, int dir, const char *path, 
 
 /* ---- packing ------------------------------------------------------------------------------------- */
 
-/* What a tag is about, in the end; zeros for what is no tag. 1: the object cannot be read. */
-static int peel(struct cdb_objects *objects, struct cdb_packed_ref *ref)
+int cdb_tag_peel(struct cdb_objects *objects, const struct cdb_oid *tag, struct cdb_oid *out, int *type)
 {
     struct cdb_buf content = CDB_BUF_INIT;
-    struct cdb_oid oid = ref->oid;
-    int type = CDB_ANY, result = 0;
-    memset(&ref->peeled, 0, sizeof(ref->peeled));
+    struct cdb_oid oid = *tag;
+    int result = 0;
+    memset(out, 0, sizeof(*out));
+    *type = CDB_ANY;
     for (int depth = 0; depth < PEEL_MAX; depth++) {
-        result = cdb_objects_find(objects, &oid, CDB_TREE_MAX, &type, &content);
-        if (result != 0 || type != CDB_TAG)
+        result = cdb_objects_find(objects, &oid, CDB_TREE_MAX, type, &content);
+        if (result != 0 || *type != CDB_TAG)
             break;
         if (content.len < 7 + CDB_OID_HEX || memcmp(content.ptr, "object ", 7) != 0) {
             result = 1;
@@ -193,10 +193,16 @@ static int peel(struct cdb_objects *objects, struct cdb_packed_ref *ref)
             result = 1;
             break;
         }
-        ref->peeled = oid;
+        *out = oid;
     }
     cdb_buf_release(&content);
     return result == CHRONDB_EDAMAGED ? 1 : result;
+}
+
+static int peel(struct cdb_objects *objects, struct cdb_packed_ref *ref)
+{
+    int type;
+    return cdb_tag_peel(objects, &ref->oid, &ref->peeled, &type);
 }
 
 /* What is there already, with the loose ones, as they are now. Those whose object cannot be read are not touched. */

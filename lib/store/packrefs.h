@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "util/buf.h"
-#include "util/oid.h"
+#include "store/objects.h"
 
 /* With the maintenance lock: remove a dead one's temporary files, and its locks, which are links of them. */
 void cdb_pack_refs_sweep(int dir);
+
+/* What a tag is about, in the end, and its type; zeros for what is no tag (the type is its own then). 1: an object
+ * cannot be read. */
+int cdb_tag_peel(struct cdb_objects *objects, const struct cdb_oid *tag, struct cdb_oid *out, int *type);
 
 /* ---- the file packed-refs (pure) ---- */
 

@@ -17,6 +17,7 @@
 #include "store/publish.h"
 #include "store/recovery.h"
 #include "store/refs.h"
+#include "store/retire.h"
 #include "store/timeline.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -38,29 +39,49 @@ bool cdb_recovery_ref_is_sane(const char *ref)
 
 /* ---- what there is ------------------------------------------------------------------------------- */
 
+/* *out: the one of that name, made if need be; NULL if it cannot be one of ours. */
+static int find_branch(struct cdb_recovery *recovery, const char *name, size_t len, struct cdb_branch **out)
+{
+    *out = NULL;
+    for (size_t i = 0; i < recovery->branch_count && *out == NULL; i++)
+        if (strlen(recovery->branches[i].ref) == len && memcmp(recovery->branches[i].ref, name, len) == 0)
+            *out = &recovery->branches[i];
+    if (*out != NULL)
+        return 0;
+    char *ref = strndup(name, len);
+    if (ref == NULL)
+        return cdb_error_memory();
+    int result = cdb_array_grow(&recovery->branches, &recovery->branch_room, recovery->branch_count,
+                                sizeof(*recovery->branches));
+    if (result != 0 || !cdb_recovery_ref_is_sane(ref)) {
+        free(ref);
+        return result;
+    }
+    *out = &recovery->branches[recovery->branch_count++];
+    **out = (struct cdb_branch){.ref = ref};
+    return 0;
+}
+
 static int note_branch(struct cdb_recovery *recovery, const struct cdb_record *record)
 {
-    struct cdb_branch *branch = NULL;
-    for (size_t i = 0; i < recovery->branch_count && branch == NULL; i++)
-        if (strlen(recovery->branches[i].ref) == record->ref_len &&
-            memcmp(recovery->branches[i].ref, record->ref, record->ref_len) == 0)
-            branch = &recovery->branches[i];
-    if (branch == NULL) {
-        char *ref = strndup(record->ref, record->ref_len);
-        if (ref == NULL)
-            return cdb_error_memory();
-        int result = cdb_array_grow(&recovery->branches, &recovery->branch_room, recovery->branch_count,
-                                    sizeof(*recovery->branches));
-        if (result != 0 || !cdb_recovery_ref_is_sane(ref)) {
-            free(ref);
-            return result;
-        }
-        branch = &recovery->branches[recovery->branch_count++];
-        branch->ref = ref;
-    }
+    struct cdb_branch *branch;
+    int result = find_branch(recovery, record->ref, record->ref_len, &branch);
+    if (result != 0 || branch == NULL)
+        return result;
     branch->head = record->after;
     branch->time = record->time;
     branch->generation = record->generation;
+    branch->new_name = NULL;
+    if (record->former_len == 0)
+        return 0;
+    result = find_branch(recovery, record->former, record->former_len, &branch);
+    if (result != 0 || branch == NULL)
+        return result;
+    memset(&branch->head, 0, sizeof(branch->head));
+    branch->time = record->time;
+    branch->generation = record->generation;
+    branch->new_name = record->ref;
+    branch->new_name_len = record->ref_len;
     return 0;
 }
 
@@ -172,6 +193,63 @@ static int is_published(struct cdb_repo *repo, const char *ref, const struct cdb
     return result < 0 ? result : contained;
 }
 
+/* Everything of a record of a deletion or a renaming that may be missing yet, in any order of the steps. */
+static int finish_edit(struct cdb_recovery *recovery, const char *ref, const struct cdb_record *record)
+{
+    struct cdb_repo *repo = recovery->repo;
+    struct cdb_oid now;
+    int result = 0;
+    if (cdb_oid_is_zero(&record->after)) {
+        cdb_state_forget(recovery->state, ref);
+        return cdb_retire_now(repo, ref, NULL, recovery->wait_ms);
+    }
+    char *former = strndup(record->former, record->former_len);
+    if (former == NULL)
+        return cdb_error_memory();
+    if (record->former_len > 0 && cdb_recovery_ref_is_sane(former)) {
+        cdb_state_forget(recovery->state, former);
+        result = cdb_ref_read(repo->dir, former, &now);
+        bool gone = result == 1 || (result == 0 && cdb_oid_equal(&now, &record->after));
+        result = result == CHRONDB_ESYSTEM ? result : gone ? cdb_retire_now(repo, former, ref, recovery->wait_ms) : 0;
+    }
+    free(former);
+    return result;
+}
+
+/* Without our lock: 1: the record has come true, or somebody has moved the ref since; 0: it never did. */
+static int is_done(struct cdb_repo *repo, const char *ref, const struct cdb_record *record)
+{
+    struct cdb_oid now;
+    bool removal = cdb_oid_is_zero(&record->after);
+    if (!removal && strncmp(ref, CDB_HEADS, strlen(CDB_HEADS)) == 0)
+        return is_published(repo, ref, &record->after);
+    int result = cdb_ref_read(repo->dir, ref, &now);
+    if (result == CHRONDB_ESYSTEM)
+        return result;
+    return result == 0 ? !cdb_oid_equal(&now, &record->before) : removal;
+}
+
+/* The end of a write whose lock still stands. */
+static int finish_publishing(struct cdb_recovery *recovery, const char *ref, const char *lock, ino_t inode,
+                             const struct cdb_record *record)
+{
+    struct cdb_repo *repo = recovery->repo;
+    bool removal = cdb_oid_is_zero(&record->after);
+    int result = sync_journal(recovery);
+    CDB_FAULT("recover-before-rename");
+    if (removal)
+        cdb_publish_drop(repo, lock, inode); /* it is taken again */
+    else if (result == 0)
+        result = cdb_publish_rename(repo, lock, ref, inode);
+    if (result == 0 && !removal)
+        cdb_state_remember(recovery->state, ref, &record->after, record->time);
+    if (result == 0)
+        result = finish_edit(recovery, ref, record);
+    if (result == 0)
+        cdb_repo_notice(repo, CHRONDB_NOTE, "finished the last write of a process that died");
+    return result;
+}
+
 /* `record` (or NULL): journalled after the last write that ended. */
 static int finish(struct cdb_recovery *recovery, const char *ref, const char *lock, const struct cdb_record *record)
 {
@@ -180,25 +258,19 @@ static int finish(struct cdb_recovery *recovery, const char *ref, const char *lo
     int result = 0;
     ino_t inode = 0;
     bool ours = cdb_publish_is_ours(repo, lock, &in_lock, &inode);
-    if (record != NULL && ours && cdb_oid_equal(&in_lock, &record->after)) {
-        result = sync_journal(recovery);
-        CDB_FAULT("recover-before-rename");
-        if (result == 0)
-            result = cdb_publish_rename(repo, lock, ref, inode);
-        if (result == 0) {
-            cdb_state_remember(recovery->state, ref, &record->after, record->time);
-            cdb_repo_notice(repo, CHRONDB_NOTE, "finished the last write of a process that died");
-        }
-        return result;
-    }
+    if (record != NULL && ours && cdb_oid_equal(&in_lock, &record->after))
+        return finish_publishing(recovery, ref, lock, inode, record);
     if (ours)
         cdb_publish_drop(repo, lock, inode);
     if (record == NULL)
         return 0;
-    result = is_published(repo, ref, &record->after);
-    if (result == 1)
+    bool removal = cdb_oid_is_zero(&record->after);
+    result = is_done(repo, ref, record);
+    if (result != 1)
+        return result == 0 ? take_back(recovery) : result;
+    if (!removal)
         cdb_state_remember(recovery->state, ref, &record->after, record->time);
-    return result == 0 ? take_back(recovery) : result < 0 ? result : 0;
+    return removal ? 0 : finish_edit(recovery, ref, record);
 }
 
 static int finish_last_write(struct cdb_recovery *recovery, uint64_t acknowledged)
@@ -228,6 +300,7 @@ static void sweep_temporaries(struct cdb_repo *repo)
 {
     cdb_publish_done(repo);
     cdb_config_sweep(repo->dir);
+    cdb_retire_sweep(repo->dir);
     cdb_loose_sweep(repo->dir);
     cdb_pack_remove_temporary(repo->dir, "w");
 }
@@ -255,6 +328,7 @@ int cdb_recover(struct cdb_repo *repo, struct cdb_state *state, bool trusted, in
     if (result != 0)
         goto out;
     rebuild_state(&recovery);
+    cdb_retire_sweep(repo->dir); /* its locks would be waited for */
     /* At most one write can have died: more records than that, and the state is older than the files. */
     if (same_boot && trusted && recovery.halves[1].last <= acknowledged + 1) {
         result = finish_last_write(&recovery, acknowledged);

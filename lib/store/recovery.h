@@ -8,9 +8,11 @@
 /* Everything about one branch that the journal tells. */
 struct cdb_branch {
     char *ref;
-    struct cdb_oid head; /* after its last record */
+    struct cdb_oid head; /* after its last record; zeros: it was deleted */
     chrondb_time time;
-    uint64_t generation; /* of that record */
+    uint64_t generation;  /* of that record */
+    const char *new_name; /* deleted because it got this name (in the record, not NUL-terminated); or NULL */
+    size_t new_name_len;
 };
 
 struct cdb_recovery {

@@ -12,13 +12,12 @@
 #define REF_FILE_MAX ((size_t)4096)
 #define PACKED_MAX   ((size_t)1 << 30)
 #define SYMBOLIC_MAX 5
-#define REF_NAME_MAX 1000
 
 /* git-check-ref-format(1), for a full name. */
 bool cdb_ref_name_valid(const char *ref)
 {
     size_t len = strlen(ref);
-    if (len == 0 || len > REF_NAME_MAX || ref[0] == '/' || ref[len - 1] == '/' || ref[len - 1] == '.')
+    if (len == 0 || len > CDB_REF_NAME_MAX || ref[0] == '/' || ref[len - 1] == '/' || ref[len - 1] == '.')
         return false;
     if (strstr(ref, "..") != NULL || strstr(ref, "@{") != NULL || strstr(ref, "//") != NULL)
         return false;
@@ -117,6 +116,30 @@ int cdb_ref_read(int dir, const char *ref, struct cdb_oid *out)
         result = follow(dir, &name, out);
     cdb_buf_release(&name);
     return result;
+}
+
+int cdb_ref_target(int dir, const char *ref, struct cdb_buf *target)
+{
+    struct cdb_oid oid;
+    int result = read_step(dir, ref, &oid, target);
+    return result < 0 ? result : result == 2;
+}
+
+int cdb_ref_is_head(int dir, const char *ref)
+{
+    struct cdb_buf name = CDB_BUF_INIT, target = CDB_BUF_INIT;
+    int result = 1;
+    bool found = false;
+    cdb_buf_adds(&name, "HEAD");
+    for (int step = 0; step < SYMBOLIC_MAX && result == 1 && !found; step++) {
+        result = cdb_ref_target(dir, cdb_buf_str(&name), &target);
+        found = result == 1 && strcmp(target.ptr, ref) == 0;
+        cdb_buf_clear(&name);
+        cdb_buf_adds(&name, cdb_buf_str(&target));
+    }
+    cdb_buf_release(&name);
+    cdb_buf_release(&target);
+    return found ? 1 : result < 0 && result != CHRONDB_EDAMAGED ? result : 0;
 }
 
 static int head_branch(int dir, struct cdb_buf *out)

@@ -13,6 +13,8 @@
 #define CDB_HEADS "refs/heads/"
 #define CDB_TAGS  "refs/tags/"
 
+#define CDB_REF_NAME_MAX 1000
+
 /* The branch's full name for a short one ("main" -> "refs/heads/main"; a full one stays); NULL: what HEAD names.
  * Symbolic refs are followed. 0; CHRONDB_EUSAGE "no_branch" (not a valid name, HEAD is detached); CHRONDB_EDAMAGED. */
 int cdb_ref_branch(int dir, const char *branch, struct cdb_buf *out);
@@ -21,10 +23,25 @@ int cdb_ref_branch(int dir, const char *branch, struct cdb_buf *out);
  * no id. */
 int cdb_ref_read(int dir, const char *ref, struct cdb_oid *out);
 
+/* Is it a symbolic ref? 1, and what it names; 0; or an error as for cdb_ref_read. */
+int cdb_ref_target(int dir, const char *ref, struct cdb_buf *target);
+/* Does HEAD name it, perhaps by way of other symbolic refs? 1, 0, or CHRONDB_ESYSTEM. */
+int cdb_ref_is_head(int dir, const char *ref);
+
 /* Is there any branch at all? */
 bool cdb_ref_any_branch(int dir);
 
 /* Is it a name that git accepts for a ref? */
 bool cdb_ref_name_valid(const char *ref);
+
+/* ---- refnames.c: names for new refs ---- */
+
+/* The full name for a short one: `folder` (CDB_HEADS, CDB_TAGS) goes in front, unless it is there. CHRONDB_EUSAGE
+ * "invalid_name" where git refuses it for a new one, or it is too long for a file, or no UTF-8. `kind` is for the
+ * message: "branch". */
+int cdb_ref_new_name(const char *folder, const char *kind, const char *name, struct cdb_buf *out);
+/* A ref is a file for git: where there is "a" there can be no "a/b". 1 and the name of one that keeps `ref` from being
+ * there, 0, or an error. Folders that are empty, where `ref` is to be, are removed. */
+int cdb_ref_in_the_way(int dir, const char *ref, struct cdb_buf *other);
 
 #endif

@@ -17,6 +17,7 @@
 #include "store/publish.h"
 #include "store/recovery.h"
 #include "store/refs.h"
+#include "store/retire.h"
 #include "store/timeline.h"
 #include "util/error.h"
 #include "util/fault.h"
@@ -270,6 +271,8 @@ static bool is_journalled(const struct cdb_recovery *recovery, const char *ref, 
         if (record->ref_len == len && memcmp(record->ref, ref, len) == 0 &&
             (cdb_oid_equal(&record->before, head) || cdb_oid_equal(&record->after, head)))
             return true;
+        if (record->former_len == len && memcmp(record->former, ref, len) == 0 && cdb_oid_equal(&record->after, head))
+            return true;
     }
     return false;
 }
@@ -339,6 +342,32 @@ static int put_back(struct cdb_recovery *recovery, const char *ref, const struct
     return publish(recovery, ref, head);
 }
 
+/* It was deleted, or got another name. What was pushed there later stays. */
+static int recover_deletion(struct cdb_recovery *recovery, const struct cdb_branch *branch, bool durable)
+{
+    struct cdb_repo *repo = recovery->repo;
+    struct cdb_oid now;
+    char *to = branch->new_name != NULL ? strndup(branch->new_name, branch->new_name_len) : NULL;
+    int status = cdb_ref_read(repo->dir, branch->ref, &now);
+    bool head = to != NULL && cdb_ref_is_head(repo->dir, branch->ref) == 1, remove = status != 1 && !durable;
+    if (status == 0 && remove && !is_journalled(recovery, branch->ref, &now)) {
+        int alive = survived(recovery, branch->ref, &now, &branch->head);
+        remove = alive == 0;
+        status = alive < 0 ? alive : 0;
+    }
+    if (status != CHRONDB_ESYSTEM && (remove || (head && status == 1))) {
+        recovery->refs++;
+        status = cdb_retire_now(repo, branch->ref, head ? to : NULL, recovery->wait_ms);
+    }
+    free(to);
+    return status == 1 || status == CHRONDB_EDAMAGED ? 0 : status;
+}
+
+static bool is_branch(const struct cdb_branch *branch)
+{
+    return strncmp(branch->ref, CDB_HEADS, strlen(CDB_HEADS)) == 0;
+}
+
 /* The branch contains our head already: nothing; is behind it: forward; has diverged: merged. What a checkpoint has
  * made durable can only be lost, by a push that was not. */
 static int recover_branch(struct cdb_recovery *recovery, struct cdb_branch *branch)
@@ -352,10 +381,14 @@ static int recover_branch(struct cdb_recovery *recovery, struct cdb_branch *bran
     if (status == 0 && cdb_oid_equal(&now, &branch->head))
         return 0;
     bool durable = branch->generation <= recovery->state->checkpointed && !recovery->records_lost;
+    if (cdb_oid_is_zero(&branch->head))
+        return recover_deletion(recovery, branch, durable);
     if (status != 0)
         return status == 1 && durable ? 0 : put_back(recovery, branch->ref, &branch->head, false);
     if (is_journalled(recovery, branch->ref, &now))
         return durable ? 0 : publish(recovery, branch->ref, &branch->head);
+    if (!is_branch(branch)) /* a tag that git has moved */
+        return 0;
     status = survived(recovery, branch->ref, &now, &branch->head);
     if (status == 0)
         return put_back(recovery, branch->ref, &branch->head, true);
@@ -377,7 +410,9 @@ static int recover_branches(struct cdb_recovery *recovery)
     for (size_t i = 0; result == 0 && i < recovery->branch_count; i++) {
         struct cdb_branch *branch = &recovery->branches[i];
         result = recover_branch(recovery, branch);
-        if (result == 0 && branch->generation > recovery->state->checkpointed)
+        if (result == 0 && cdb_oid_is_zero(&branch->head))
+            cdb_state_forget(recovery->state, branch->ref);
+        else if (result == 0 && is_branch(branch) && branch->generation > recovery->state->checkpointed)
             cdb_state_remember(recovery->state, branch->ref, &branch->head, branch->time);
     }
     return result;

@@ -102,7 +102,7 @@ struct journalled {
     bool any;            /* is there any record? */
     bool durable;        /* a checkpoint has seen to the last one */
     bool passed;         /* the ref stands where it once stood */
-    struct cdb_oid head; /* after the last record */
+    struct cdb_oid head; /* after the last record; zeros: it was deleted */
 };
 
 static void look_into_journal(struct cdb_repo *repo, const char *ref, const struct cdb_oid *now, struct journalled *out)
@@ -113,6 +113,8 @@ static void look_into_journal(struct cdb_repo *repo, const char *ref, const stru
     for (int i = 0; repo->overlay && i < 2; i++) {
         struct cdb_record record;
         for (uint64_t offset = 0; cdb_half_record(&repo->halves[i], &offset, &record);) {
+            if (record.former_len == len && memcmp(record.former, ref, len) == 0)
+                out->any = false; /* HEAD may not have followed to its new name yet: what is in the file counts */
             if (record.ref_len != len || memcmp(record.ref, ref, len) != 0)
                 continue;
             out->any = true;
@@ -155,10 +157,12 @@ int cdb_repo_ref(struct cdb_repo *repo, const char *ref, struct cdb_oid *out)
     if (!journalled.any || (result < 0 && result != CHRONDB_EDAMAGED) ||
         (result >= 0 && (journalled.durable || (result == 0 && cdb_oid_equal(out, &journalled.head)))))
         return result;
+    if (result == 0 && !journalled.passed && strncmp(ref, CDB_HEADS, strlen(CDB_HEADS)) != 0)
+        return 0; /* a tag that git has moved */
     if (result == 0 && !journalled.passed && (result = is_ahead(repo, out, &journalled)) != 0)
         return result < 0 ? result : 0;
     *out = journalled.head;
-    return 0;
+    return cdb_oid_is_zero(out);
 }
 
 /* ---- attending --------------------------------------------------------------------------------- */

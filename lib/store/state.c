@@ -83,6 +83,14 @@ void cdb_state_remember(struct cdb_state *state, const char *ref, const struct c
         .ref = hash, .oid = *oid, .nanoseconds = time.nanoseconds, .seconds = time.seconds, .used = state->sequence};
 }
 
+void cdb_state_forget(struct cdb_state *state, const char *ref)
+{
+    uint64_t hash = hash_name(ref);
+    for (int i = 0; i < CDB_STATE_KNOWN; i++)
+        if (state->known[i].ref == hash)
+            state->known[i] = (struct cdb_known){.ref = 0};
+}
+
 bool cdb_state_checkpoint_pending(const struct cdb_state *state)
 {
     return state->generation > 1 && state->checkpointed < state->generation - 1;

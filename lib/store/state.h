@@ -53,6 +53,8 @@ const struct cdb_known *cdb_state_find(const struct cdb_state *state, const stru
 /* What is known of a branch; NULL if nothing is. */
 const struct cdb_known *cdb_state_find_ref(const struct cdb_state *state, const char *ref);
 void cdb_state_remember(struct cdb_state *state, const char *ref, const struct cdb_oid *oid, chrondb_time time);
+/* The branch is gone. */
+void cdb_state_forget(struct cdb_state *state, const char *ref);
 
 /* Is there a frozen half whose objects wait for a checkpoint? */
 bool cdb_state_checkpoint_pending(const struct cdb_state *state);

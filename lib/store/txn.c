@@ -336,6 +336,8 @@ static int append(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time 
                                 .time = time,
                                 .ref = txn->ref,
                                 .ref_len = strlen(txn->ref),
+                                .former = txn->former,
+                                .former_len = txn->former != NULL ? strlen(txn->former) : 0,
                                 .object_count = txn->object_count};
     cdb_buf_clear(&txn->scratch);
     cdb_record_encode(&txn->scratch, &record, &txn->objects);
@@ -397,23 +399,52 @@ static int ready_journal(struct cdb_txn *txn)
 
 static uint64_t record_length(const struct cdb_txn *txn)
 {
-    return CDB_RECORD_FIXED + strlen(txn->ref) + txn->objects.len;
+    size_t former = txn->former != NULL ? strlen(txn->former) : 0;
+    return CDB_RECORD_FIXED + strlen(txn->ref) + former + txn->objects.len;
 }
 
 /* ---- committing -------------------------------------------------------------------------------- */
 
-/* A head that we did not publish came by a push: git synced nothing of it, and our commit stands on it. */
-static int sync_foreign_head(struct cdb_txn *txn)
+/* What we did not publish came by a push, or a fetch: git synced nothing of it. */
+int cdb_txn_rely(struct cdb_txn *txn, const struct cdb_oid *commit)
 {
-    if (cdb_oid_is_zero(&txn->base) || cdb_state_find(&txn->state, &txn->base) != NULL)
+    if (cdb_oid_is_zero(commit) || cdb_state_find(&txn->state, commit) != NULL)
         return 0;
     return syncfs(txn->repo->dir) == 0 ? 0 : cdb_error_errno(txn->repo->path, "cannot sync '%s'", txn->repo->path);
+}
+
+/* A head that we did not publish came by a push: git synced nothing of it, and our commit stands on it. */
+static int sync_foreign_head(struct cdb_txn *txn, const struct cdb_oid *head)
+{
+    if (cdb_oid_is_zero(&txn->base) || cdb_oid_is_zero(head) || cdb_state_find(&txn->state, &txn->base) != NULL)
+        return 0;
+    return syncfs(txn->repo->dir) == 0 ? 0 : cdb_error_errno(txn->repo->path, "cannot sync '%s'", txn->repo->path);
+}
+
+static int publish(struct cdb_txn *txn, const struct cdb_oid *head)
+{
+    int result = txn->publish != NULL ? txn->publish(txn->publish_context, txn, head)
+                                      : cdb_publish_rename(txn->repo, txn->ref_lock, txn->ref, txn->ref_inode);
+    if (result == 0 && !cdb_oid_is_zero(head))
+        txn->ref_locked = false;
+    return result;
+}
+
+/* Of tags it need not know: only branches are written again and again. */
+static void remember(const struct cdb_txn *txn, struct cdb_state *state, const struct cdb_oid *head, chrondb_time time)
+{
+    if (cdb_oid_is_zero(head))
+        cdb_state_forget(state, txn->ref);
+    else if (strncmp(txn->ref, CDB_HEADS, strlen(CDB_HEADS)) == 0)
+        cdb_state_remember(state, txn->ref, head, time);
+    if (txn->former != NULL)
+        cdb_state_forget(state, txn->former);
 }
 
 int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time)
 {
     struct cdb_state after;
-    int result = sync_foreign_head(txn);
+    int result = sync_foreign_head(txn, head);
     if (result == 0)
         result = ready_journal(txn);
     if (result == 0 && txn->pack == NULL &&
@@ -422,7 +453,7 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
     if (result == 0)
         result = txn->pack != NULL ? cdb_pack_finish(txn->pack) : write_loose_files(txn);
     CDB_FAULT("objects-written");
-    if (result == 0)
+    if (result == 0 && !cdb_oid_is_zero(head))
         result = cdb_publish_write(txn->repo, txn->ref_lock, head, txn->ref_inode);
     CDB_FAULT("ref-lock-written");
     after = txn->state;
@@ -433,14 +464,13 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
     struct cdb_state before = after;
     result = append(txn, head, time, &after, txn->journal);
     if (result == 0)
-        result = cdb_publish_rename(txn->repo, txn->ref_lock, txn->ref, txn->ref_inode);
+        result = publish(txn, head);
     if (result != 0) {
         take_back(txn->journal, &before);
         return result;
     }
-    txn->ref_locked = false;
     CDB_FAULT("ref-renamed");
-    cdb_state_remember(&after, txn->ref, head, time);
+    remember(txn, &after, head, time);
     txn->state = after;
     txn->repo->checkpoint_due = cdb_checkpoint_due(&after);
     return 0;

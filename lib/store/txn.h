@@ -28,6 +28,12 @@ struct cdb_txn {
     struct cdb_buf scratch;
     uint32_t object_count;
     struct cdb_pack *pack; /* instead of the record, once the write is large */
+
+    /* For what is no commit (refedit.c): the ref that gets the name `ref`, or NULL; and what is called instead of the
+     * rename of the lock to the ref, or NULL. If it fails, nothing may be different. */
+    const char *former;
+    int (*publish)(void *context, struct cdb_txn *txn, const struct cdb_oid *head);
+    void *publish_context;
 };
 
 /* CHRONDB_EBUSY after `timeout_ms`. On failure there is nothing to end. */
@@ -37,7 +43,10 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
 int cdb_txn_begin_exclusive(struct cdb_txn *txn, struct cdb_repo *repo, int timeout_ms);
 /* A cdb_emit; `context` is the txn. */
 int cdb_txn_emit(void *context, int type, const void *data, size_t len, const struct cdb_oid *oid);
-/* Durable and visible when it returns 0. `time` is the commit's effective time. */
+/* The commit to come stands on this one too: what git may have brought and not synced is made durable. */
+int cdb_txn_rely(struct cdb_txn *txn, const struct cdb_oid *commit);
+/* Durable and visible when it returns 0. `time` is the commit's effective time. A head of zeros deletes the ref, by
+ * `publish`; the lock stays until the end. */
 int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time);
 void cdb_txn_end(struct cdb_txn *txn);
 

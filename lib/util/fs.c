@@ -178,6 +178,24 @@ int cdb_fs_sync_dir(int dir, const char *path)
     return result;
 }
 
+int cdb_fs_sync_path(int dir, const char *path)
+{
+    char *name = strdup(path);
+    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), result = name == NULL ? cdb_error_memory() : 0;
+    if (fd >= 0 && result == 0 && fsync(fd) != 0)
+        result = cdb_error_errno(path, "cannot sync '%s'", path);
+    if (fd >= 0)
+        close(fd);
+    for (char *slash = name != NULL ? strrchr(name, '/') : NULL; slash != NULL && result == 0;
+         slash = strrchr(name, '/')) {
+        *slash = '\0';
+        if (cdb_fs_exists(dir, name))
+            result = cdb_fs_sync_dir(dir, name);
+    }
+    free(name);
+    return result;
+}
+
 void cdb_fs_boot_id(char out[CDB_BOOT_SIZE])
 {
 #ifdef CHRONDB_TEST_HOOKS

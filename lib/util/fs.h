@@ -33,6 +33,8 @@ int cdb_fs_mkdir(int dir, const char *path);
 int cdb_fs_mkdir_parents(int dir, const char *path);
 /* fsync of a directory, so that names in it survive a power cut. */
 int cdb_fs_sync_dir(int dir, const char *path);
+/* fsync of a file and of the directories that lead to it, but for `dir`. Of one that is gone, only of these. */
+int cdb_fs_sync_path(int dir, const char *path);
 /* The boot that we live in, 36 characters; all '0' where the kernel does not tell. */
 #define CDB_BOOT_SIZE 36
 void cdb_fs_boot_id(char out[CDB_BOOT_SIZE]);

@@ -63,9 +63,26 @@ complete_bash() {
     [ ! -e .chrondb ]
 }
 
+@test "bash: branches, tags, and moments that have a name" {
+    fill
+    given branch dev
+    given branch team/blue
+    given tag v1
+    same branches $'dev\nmain\nteam/blue' "$(complete_bash 'chrondb -b ')"
+    same branches 'dev' "$(complete_bash 'chrondb get --branch=d')"
+    same branches 'dev' "$(complete_bash 'chrondb branch -d d')"
+    same start $'dev\nmain\nteam/blue\nv1' "$(complete_bash 'chrondb branch new ')"
+    same tags 'v1' "$(complete_bash 'chrondb tag -d ')"
+    same moments 'v1' "$(complete_bash 'chrondb get user:1 --at v')"
+    same moments $'main' "$(complete_bash 'chrondb at m')"
+    same keys 'user:1 user:2' "$(complete_bash 'chrondb at v1 us' | paste -sd' ')"
+    same moments 'v1' "$(complete_bash 'chrondb diff main v')"
+    same 'no moments' 'user:1 user:2' "$(complete_bash 'chrondb diff main v1 -- us' | paste -sd' ')"
+}
+
 @test "bash: settings, and what is done with them" {
     given init
-    same words $'get\nset\nunset\nlist\nsearch.language' "$(complete_bash 'chrondb config ')"
+    same words $'get\nset\nunset\nlist\nbranch\nsearch.language' "$(complete_bash 'chrondb config ')"
     same name 'search.language' "$(complete_bash 'chrondb config get sea')"
 }
 

@@ -18,7 +18,8 @@ tidy() {
 @test "the defaults" {
     given init
     try config list
-    prints '{"name":"search.language","value":"english","default":"english","set":false,"description":"the language that texts are in"}'
+    prints '{"name":"branch","value":"main","default":"main","set":false,"description":"the branch that commands use"}
+{"name":"search.language","value":"english","default":"english","set":false,"description":"the language that texts are in"}'
     try config get search.language
     prints english
     try config search.language
@@ -40,7 +41,7 @@ tidy() {
     try config get search.language
     prints french
     try config list
-    same set '["french","english",true]' "$(jq -c '[.value,.default,.set]' <<<"$output")"
+    same set '["french","english",true]' "$(jq -c '[.value,.default,.set]' <<<"${lines[1]}")"
     try config unset search.language
     prints '{"name":"search.language","value":"english","status":"deleted"}'
     try config unset search.language
@@ -62,11 +63,11 @@ value  none'
     try config set search.language french --format raw
     prints french
     try config list --format raw
-    prints search.language
+    prints $'branch\nsearch.language'
     try config list --format json
-    same array '["french"]' "$(jq -c '[.[].value]' <<<"$output")"
+    same array '["main","french"]' "$(jq -c '[.[].value]' <<<"$output")"
     try config list --format text
-    same columns 'NAME             VALUE   DEFAULT  SET   DESCRIPTION' "${lines[0]}"
+    same columns 'NAME             VALUE   DEFAULT  SET    DESCRIPTION' "${lines[0]}"
 }
 
 @test "every language that search knows, and none" {
@@ -101,7 +102,7 @@ value  none'
     try config set search.lang german
     fails 2 "chrondb: no such setting 'search.lang'; did you mean 'search.language'?"
     try config unset quux
-    fails 2 "chrondb: no such setting 'quux'; there is search.language"
+    fails 2 "chrondb: no such setting 'quux'; there is branch, search.language"
     try config lst
     fails 2 "chrondb: no such setting 'lst'; did you mean 'list'?"
     try config get core.bare --format json
@@ -205,7 +206,7 @@ END
     unset GIT_CONFIG_NOSYSTEM
     same git german "$(git_config chrondb.search.language)"
     try config list
-    same chrondb '["english",false]' "$(jq -c '[.value,.set]' <<<"$output")"
+    same chrondb '["english",false]' "$(jq -c '[.value,.set]' <<<"${lines[1]}")"
     # Includes in a circle are none of our business.
     printf '[include]\n\tpath = config\n' >>$config
     same circle english "$("$CHRONDB" config search.language)"
@@ -223,7 +224,7 @@ END
         [[ $stderr != *$'\x1b'* ]]
         try config list
         same status 0 "$status"
-        same value "$value" "$(member value)"
+        same value "$value" "$(jq -r .value <<<"${lines[1]}")"
         [[ $stderr == "chrondb: warning: 'search.language' is set to '"* ]]
         try config list -q
         same warnings '' "$stderr"
@@ -245,12 +246,13 @@ END
     given config search.language german
     printf '<<<<<<< HEAD\n' >>$config
     cp $config before
-    for arguments in list 'get search.language' 'set search.language none' 'unset search.language'; do
+    for arguments in 'get search.language' 'set search.language none' 'unset search.language'; do
         # shellcheck disable=SC2086
         try config $arguments
         fails_like 7 "chrondb: *cannot read '$PWD/.chrondb/config': line 11 is not one of a git configuration file"
     done
     try config list --format json
+    same status 7 "$status"
     same error '["invalid_config","config",11]' "$(jq -c '.error | [.code,.path,.line]' <<<"$stderr")"
     cmp before $config
     tidy

@@ -62,7 +62,7 @@ def read_half(record, obj, half):
             return
         ref = field(record, "name of the ref")[0]
         end = ref + number(data, field(record, "length of the ref"))
-        objects = read_objects(obj, data[end:])
+        objects = read_objects(obj, data[end + number(data, field(record, "length of a former name")):])
         assert len(objects) == number(data, field(record, "number of objects"))
         heads = [data[o:o + n].hex() for o, n in (field(record, "head before"), field(record, "head after"))]
         seconds, nanoseconds = number(data, field(record, "seconds since"), True), number(data, field(record, "nanos"))

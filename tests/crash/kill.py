@@ -90,6 +90,15 @@ class Templates:
         git(untidy.path, "hash-object", "-w", "--stdin", stdin=b"nobody's")
         untidy.must_write(put("s:7", "loose"))
 
+        branches = self.begin("branches", "base")
+        for name in ("refs/heads/old", "refs/heads/other", "refs/tags/t"):
+            git(branches.path, "update-ref", name, "refs/heads/main~1")
+        git(branches.path, "pack-refs", "--all")
+        renamed = self.begin("renamed", "branches")
+        self.die(renamed, refs("branch", "-m", "main", "trunk"), "rename-created")
+        deleted = self.begin("deleted", "branches")
+        self.die(deleted, refs("branch", "-d", "old"), "journal-synced")
+
         dead = self.begin("dead", "base")
         self.die(dead, put("s:1", "journalled, not published"), "journal-synced")
         unsynced = self.begin("unsynced", "base")
@@ -146,6 +155,10 @@ def large_put(rng):
     return put("big:0", crash.noise(rng, 560000))
 
 
+def refs(*args):
+    return crash.Operation(list(args), {})
+
+
 def scenarios(rng):
     """Name, the template (None: nothing is there), and the operation, or the arguments of init."""
     many = {"many:%d" % i: None if i % 3 else "changed" for i in range(70)}
@@ -156,6 +169,12 @@ def scenarios(rng):
             ("checkpoint", "packs", large_put(rng)),
             ("reindex", "base", crash.Operation(["reindex"], {})), ("gc", "untidy", crash.Operation(["gc"], {})),
             ("config", "base", crash.Operation(["config", "set", "search.language", "none"], {})),
+            ("branch", "branches", refs("branch", "new", "main~2")), ("delete branch", "branches", refs("branch", "-d", "old")),
+            ("rename", "branches", refs("branch", "-m", "old", "new/name")),
+            ("rename default", "branches", refs("branch", "-m", "main", "trunk")),
+            ("tag", "branches", refs("tag", "-f", "t")), ("delete tag", "branches", refs("tag", "-d", "t")),
+            ("default branch", "branches", refs("config", "branch", "old")),
+            ("recover renamed", "renamed", put("s:5", "after")), ("recover deleted", "deleted", put("s:5", "after")),
             ("recover published", "dead", put("s:5", "after")), ("recover unsynced", "unsynced", put("s:5", "after")),
             ("recover lost", "cut", put("s:5", "after")), ("recover pushed", "pushed", put("s:5", "after")),
             ("create", None, put("a:1", 1)), ("create in place", "", put("a:1", 1)),
@@ -215,6 +234,9 @@ def attempt(templates, scratch, scenario, point, number):
 
 def look_after(db, scenario, found):
     _, template, operation = scenario
+    if template in ("branches", "renamed", "deleted"):
+        expect_refs(db, operation if template == "branches" else db.pending)
+        found = None  # that was on whatever branch was the default one
     if template is None or template == "":
         after_creation(db, operation)
     elif template == "bare":
@@ -222,7 +244,7 @@ def look_after(db, scenario, found):
     else:
         # The one that died first is settled before the second: whole or not at all, in that order.
         settle(db, found, [o for o in (db.pending, operation) if o is not None])
-    if operation is not None and operation.args[0] == "config":
+    if operation is not None and operation.args[:2] == ["config", "set"]:
         expect_config(db)
     db.must_write(put("z:z", "works"))
     db.check()
@@ -273,8 +295,37 @@ def expect_clean(db):
     """Nothing of the dead is left."""
     for name in ("refs/heads/main.lock", "chrondb/ref.tmp", "chrondb/object.tmp", "chrondb/creating",
                  "chrondb/format.tmp", "objects/pack/tmp_pack_chrondb_w", "objects/pack/tmp_idx_chrondb_w",
-                 "config.lock", "chrondb/config.tmp"):
+                 "config.lock", "chrondb/config.tmp", "HEAD.lock", "packed-refs.lock", "refs/heads/old.lock",
+                 "refs/heads/new.lock", "refs/heads/trunk.lock", "refs/tags/t.lock",
+                 "chrondb/retire.tmp", "chrondb/unpacked.tmp", "chrondb/head.tmp"):
         expect(not os.path.lexists(os.path.join(db.path, name)), "left over: %s" % name)
+
+
+def expect_refs(db, operation):
+    """All refs are as they were, or as they were to be; HEAD goes with them. Then back to main."""
+    db.ok("list", "--limit", "1")  # whatever command comes next sees to it
+    head = git(db.path, "symbolic-ref", "HEAD")
+    lines = git(db.path, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+    found = {name: commit for commit, name in map(str.split, lines)}
+    expect(head in found, lambda: "HEAD names %s, there is %s" % (head, lines))
+    last = found[head if head != "refs/heads/old" else "refs/heads/main"]
+    before = found["refs/heads/other"]
+    old = {"refs/heads/main": last, "refs/heads/old": before, "refs/heads/other": before, "refs/tags/t": before}
+    changes = {"branch new": {"refs/heads/new": git(db.path, "rev-parse", before + "~1")},
+               "branch -d": {"refs/heads/old": None},
+               "branch -m old": {"refs/heads/old": None, "refs/heads/new/name": before},
+               "branch -m main": {"refs/heads/main": None, "refs/heads/trunk": last},
+               "tag -f": {"refs/tags/t": last}, "tag -d": {"refs/tags/t": None}, "config branch": {}}
+    change, = (change for name, change in changes.items() if " ".join(operation.args).startswith(name))
+    new = {name: commit for name, commit in dict(old, **change).items() if commit}
+    expect(found in (old, new), lambda: "half done: %s" % lines)
+    if head == "refs/heads/trunk":
+        expect(found == new, "HEAD is renamed, the branch is not")
+        db.ok("branch", "-m", "trunk", "main")
+    elif head == "refs/heads/old":
+        db.ok("config", "branch", "main")
+    else:
+        expect(head == "refs/heads/main", lambda: "HEAD names %s" % head)
 
 
 def expect_config(db):

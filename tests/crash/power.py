@@ -35,6 +35,7 @@ class Recording:
         self.path = path
         self.steps = []   # (changes, is ours, dies)
         self.commits = {}  # step -> the acknowledged commit
+        self.named = []    # the refs but for main, before the first step and after each, where they matter
         self.disk, self.first = None, 0
 
     def start(self):
@@ -74,14 +75,19 @@ class Recording:
         self.disk.mark(("end", number))
         shutil.rmtree(clone)
 
-    def acceptable(self, moment):
-        """What the documents may be: the least and the most steps that may be there, and the commits that must."""
+    def bounds(self, moment):
+        """The least and the most steps that may be there."""
         started = least = 0
         for op in self.disk.ops[:moment]:
             if op[0] == "mark" and op[1][0] == "start":
                 started = op[1][1] + 1
             elif op[0] == "mark" and op[1] == "output" and self.steps[started - 1][1]:
                 least = started
+        return least, started
+
+    def acceptable(self, moment):
+        """What the documents may be, and the commits that must be there."""
+        least, started = self.bounds(moment)
         states = [dict(self.before)]
         for number in range(started):
             changes, _, dead = self.steps[number]
@@ -161,6 +167,10 @@ class Judge:
         crash.fsck(db.path)
         refs = getattr(recording, "refs", None)
         expect(refs is None or git(db.path, "show-ref", "side", "a/b", "one") == refs, "refs changed")
+        if recording.named:
+            least, most = recording.bounds(cut.moment)
+            expect(named(db) in recording.named[least:most + 1],
+                   lambda: "refs are %s, not %s; told: %s" % (named(db), recording.named[least], notes.decode()))
 
     def look_read_only(self, db, path, states, pushed):
         """Who may not write reads through the journal."""
@@ -182,6 +192,11 @@ class Judge:
         expect(crash.listing(path) == before, "a read of somebody who may not write has written")
         with self.mutex:
             self.read_only += 1
+
+
+def named(db):
+    refs = git(db.path, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+    return [ref for ref in refs if not ref.endswith(" refs/heads/main")]
 
 
 def push_first(db, rng):
@@ -276,6 +291,28 @@ def record_gc(scratch, rng):
     return recording
 
 
+def record_refs(scratch):
+    """Branches and tags: some packed, one made again, one with a new name."""
+    recording = base(scratch, "refs")
+    db = recording.db
+    for name in ("refs/heads/side", "refs/heads/a/b", "refs/tags/one"):
+        git(db.path, "update-ref", name, "main~1")
+    git(db.path, "pack-refs", "--all")
+    os.sync()
+    recording.start()
+    recording.named = [named(db)]
+    for operation in (put("kb:1", 1), refs("branch", "new"), refs("branch", "-m", "side", "c/d"), put("kb:1", 2),
+                      refs("branch", "-d", "a/b"), refs("tag", "-f", "one"), refs("branch", "a/b"), put("kb:2", 1),
+                      refs("tag", "-d", "one"), refs("branch", "-d", "c/d"), refs("branch", "-m", "new", "newer")):
+        recording.step(operation)
+        recording.named.append(named(db))
+    return recording
+
+
+def refs(*args):
+    return crash.Operation(list(args), {})
+
+
 def record_push(scratch):
     recording = base(scratch, "push").start()
     recording.step(put("kb:1", 1))
@@ -368,7 +405,7 @@ def test(scratch, rng):
         jobs = rng.sample(jobs, int(len(jobs) * SAMPLES))
     for recording, number in ((record_creation(scratch), 80), (record_creation_in_place(scratch), 80), (writes, 150),
                               (record_large(scratch, rng), 40), (record_checkpoint(scratch, rng), 40),
-                              (record_gc(scratch, rng), 150),
+                              (record_gc(scratch, rng), 150), (record_refs(scratch), 150),
                               (record_push(scratch), 100), (record_dead(scratch), 100),
                               *((record_damage(scratch, rng, what), 12) for what in DAMAGES),
                               (record_recovery(scratch, writes, rng, False), 80),

@@ -72,17 +72,16 @@ static void check_record(const struct cdb_record *record, const unsigned char *d
 
     CHECK(record->generation > 0 && record->ref_len <= CDB_JOURNAL_REF_MAX);
     CHECK((const unsigned char *)record->ref == data + CDB_RECORD_FIXED);
-    CHECK(record->objects == data + CDB_RECORD_FIXED + record->ref_len && record->end == data + len);
-    CHECK(memchr(record->ref, '\0', record->ref_len) == NULL);
+    CHECK(record->former == record->ref + record->ref_len && record->former_len <= CDB_JOURNAL_REF_MAX);
+    CHECK(record->objects == data + CDB_RECORD_FIXED + record->ref_len + record->former_len);
+    CHECK(record->end == data + len);
+    CHECK(memchr(record->ref, '\0', record->ref_len + record->former_len) == NULL);
     CHECK(cdb_record_peek(&peeked, data) == len);
     CHECK(peeked.generation == record->generation && peeked.sequence == record->sequence);
     CHECK(peeked.salt == record->salt);
     check_objects(record, &objects);
     cdb_record_encode(&again, record, &objects);
-    /* Two bytes are reserved: written as zeros, not looked at. */
-    CHECK(again.len == len && !again.failed);
-    if (data[34] == 0 && data[35] == 0)
-        CHECK(memcmp(again.ptr, data, len) == 0);
+    CHECK(again.len == len && !again.failed && memcmp(again.ptr, data, len) == 0);
     cdb_buf_release(&objects);
     cdb_buf_release(&again);
 }

@@ -254,6 +254,27 @@ static void test_empty_record(void **state)
     cdb_buf_release(&data);
 }
 
+/* A ref with a new name: both are in the record. */
+static void test_renamed(void **state)
+{
+    struct cdb_buf data = CDB_BUF_INIT, none = CDB_BUF_INIT;
+    struct cdb_record record = sample(1, 1, 0), read;
+    (void)state;
+
+    record.former = "refs/heads/former";
+    record.former_len = 17;
+    encode(&data, &record, &none);
+    assert_int_equal(data.len, CDB_RECORD_FIXED + 15 + 17);
+    assert_int_equal(decode(data.ptr, data.len, &read), data.len);
+    assert_int_equal(cdb_record_decode(&read, (unsigned char *)data.ptr, data.len), data.len);
+    assert_true(read.ref_len == 15 && memcmp(read.ref, "refs/heads/main", 15) == 0);
+    assert_true(read.former_len == 17 && memcmp(read.former, "refs/heads/former", 17) == 0);
+    assert_ptr_equal(read.objects, read.end);
+    for (size_t len = 0; len < data.len; len++)
+        assert_int_equal(cdb_record_decode(&read, (unsigned char *)data.ptr, len), 0);
+    cdb_buf_release(&data);
+}
+
 static void test_longest_ref(void **state)
 {
     char name[CDB_JOURNAL_REF_MAX];
@@ -596,14 +617,23 @@ static void test_file_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_truncated),          cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_lying_sizes),        cmocka_unit_test(test_empty_record),
-        cmocka_unit_test(test_longest_ref),        cmocka_unit_test(test_half_truncated),
-        cmocka_unit_test(test_half_flipped),       cmocka_unit_test(test_half_torn),
-        cmocka_unit_test(test_half_chain),         cmocka_unit_test(test_record_in_a_document),
-        cmocka_unit_test(test_random_bytes),       cmocka_unit_test(test_find),
-        cmocka_unit_test(test_find_wrong_content), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_lying_sizes),
+        cmocka_unit_test(test_empty_record),
+        cmocka_unit_test(test_renamed),
+        cmocka_unit_test(test_longest_ref),
+        cmocka_unit_test(test_half_truncated),
+        cmocka_unit_test(test_half_flipped),
+        cmocka_unit_test(test_half_torn),
+        cmocka_unit_test(test_half_chain),
+        cmocka_unit_test(test_record_in_a_document),
+        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_wrong_content),
+        cmocka_unit_test(test_files),
         cmocka_unit_test(test_file_unreadable),
     };
 
