@@ -46,6 +46,7 @@ const struct cli_command cli_commands[] = {
      "branches moments"},
     {"tag", cmd_tag, READ | PAGE, 0, 2, "[NAME [WHEN]]\n-d NAME", "list and change tags: names of moments",
      "tags moments"},
+    {"merge", cmd_merge, WRITE, 1, 1, "SOURCE", "bring what another branch has into a branch", "moments"},
     {"import", cmd_import, WRITE | CREATE, 0, 1, "[FILE]", "store many documents from lines of JSON", "files"},
     {"export", cmd_export, READ, 0, 1, "[PREFIX]", "print documents, or all history, as lines to import", "keys"},
     {"checkout", cmd_checkout, READ, 1, 2, "DIR [PREFIX]", "write documents as plain files", "directories"},
@@ -116,7 +117,7 @@ static int finish(struct cli *cli, int result)
 {
     if (result < 0 || result == CHRONDB_NOTFOUND)
         cli_error_adopt(&cli->error);
-    bool complete = result >= 0 && result != CLI_INTERRUPTED;
+    bool complete = (result >= 0 && result != CLI_INTERRUPTED) || result == CHRONDB_ECONFLICT; /* merge lists them */
     if (cli->out != NULL && cli_output_finish(cli->out, complete) != 0 && result >= 0)
         result = CHRONDB_ESYSTEM;
     if (cli->error.code != 0)

@@ -65,8 +65,9 @@ _chrondb_offer_argument() { # OPTION PREFIX
     case $1 in
     --table) _chrondb_offer_kind tables "$2" ;;
     --after) _chrondb_offer_kind keys "$2" ;;
-    -b | --branch) _chrondb_offer_kind branches "$2" ;;
+    -b | --branch | --into) _chrondb_offer_kind branches "$2" ;;
     --at | --since | --until) _chrondb_offer_kind moments "$2" ;;
+    --resolve) _chrondb_offer_kind files "$2" ;;
     -C | --db | --index) _chrondb_offer_kind directories "$2" ;;
     *) return 1 ;;
     esac

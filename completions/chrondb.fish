@@ -34,10 +34,12 @@ function __chrondb_offer_argument --argument-names option prefix typed
             __chrondb_offer_kind tables "$prefix" "$typed"
         case --after
             __chrondb_offer_kind keys "$prefix" "$typed"
-        case -b --branch
+        case -b --branch --into
             __chrondb_offer_kind branches "$prefix" "$typed"
         case --at --since --until
             __chrondb_offer_kind moments "$prefix" "$typed"
+        case --resolve
+            __chrondb_offer_kind files "$prefix" "$typed"
         case -C --db --index
             __chrondb_offer_kind directories "$prefix" "$typed"
         case '*'

@@ -526,6 +526,83 @@ typedef struct chrondb_reindex_report {
 /* Build the derived index of all branches anew, from git alone. */
 CHRONDB_API int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report);
 
+/* ---- merging ------------------------------------------------------------------------------------- */
+
+/* What another branch (or tag, or commit) has, brought into a branch: by key, on the commits where they parted, and
+ * inside of objects by field, recursively. Whatever one side only changed is taken; what both changed to the same too.
+ * Arrays are merged as wholes. Else there is a conflict, also where one side changed what the other deleted. Other
+ * spellings of a value (the order of members, the digits of a number) are no change. Files that are no documents are
+ * merged as wholes. The cost follows what the source changed.
+ *
+ * The past of the branch stays as it was: it only goes forward to the source where its head is on the source's
+ * first-parent chain; else the merge is a commit, with the branch's head as its first parent. */
+typedef struct chrondb_merge chrondb_merge;
+
+CHRONDB_API int chrondb_merge_new(chrondb_merge **out, chrondb *db);
+CHRONDB_API void chrondb_merge_free(chrondb_merge *merge);
+
+/* Before the run: what a key that is in conflict is to be (a `value` of NULL: deleted). Copied. CHRONDB_EUSAGE
+ * "invalid_key", CHRONDB_EINVALID. A decision for a key that is not in conflict does not count; the run fails if it
+ * says anything but what the merge makes of the key. */
+CHRONDB_API int chrondb_merge_decide(chrondb_merge *merge, const char *key, const char *value, size_t size);
+/* The same as JSON, as `chrondb merge --resolve` reads it: {"key":K,"value":V} or {"key":K,"delete":true}.
+ * CHRONDB_EINVALID "invalid_decision" too. */
+CHRONDB_API int chrondb_merge_decide_json(chrondb_merge *merge, const char *line, size_t size);
+
+enum chrondb_merge_strategy {
+    CHRONDB_MERGE_FAIL,   /* a conflict fails the merge */
+    CHRONDB_MERGE_OURS,   /* what is in conflict is as on the branch, */
+    CHRONDB_MERGE_THEIRS, /* as in the source, */
+    CHRONDB_MERGE_NEWEST  /* as on the side whose last change of that key is later */
+};
+
+typedef struct chrondb_merge_options {
+    size_t size;
+    const chrondb_write_options *write; /* the branch, and how the merge is recorded; NULL: all defaults */
+    enum chrondb_merge_strategy strategy;
+    int dry_run; /* only find out; takes no lock, writes nothing */
+    int no_ff;   /* make a commit also where the branch could go forward */
+    chrondb_progress progress;
+    void *progress_context;
+} chrondb_merge_options;
+
+/* Merge `source`, a WHEN that names a commit. Durable when it returns 0. CHRONDB_ECONFLICT "merge_conflict": nothing
+ * was written, chrondb_merge_conflict tells why. CHRONDB_EUSAGE ("invalid_time", "no_branch", "invalid_author",
+ * "invalid_meta", "invalid_decision"), CHRONDB_EBUSY ("cancelled" by the progress). A merge can be run once. */
+CHRONDB_API int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_merge_options *options);
+
+/* Borrowed until the merge is freed. */
+typedef struct chrondb_conflict {
+    const char *key;  /* NULL: a file that is no document, `path` is its own */
+    const char *path; /* JSON pointer (RFC 6901) into the document; "": all of it */
+    const char *base; /* the values there, NULL: there is none */
+    size_t base_size;
+    const char *ours;
+    size_t ours_size;
+    const char *theirs;
+    size_t theirs_size;
+} chrondb_conflict;
+
+/* After CHRONDB_ECONFLICT: conflict number `index`, in key order: 0, or CHRONDB_END: there are not so many. */
+CHRONDB_API int chrondb_merge_conflict(const chrondb_merge *merge, size_t index, chrondb_conflict *out);
+
+enum chrondb_merge_status {
+    CHRONDB_MERGE_UNCHANGED, /* the branch has it all already */
+    CHRONDB_FAST_FORWARD,    /* the branch is now what the source is */
+    CHRONDB_MERGED           /* a commit with two parents */
+};
+
+typedef struct chrondb_merge_report {
+    enum chrondb_merge_status status;
+    const char *commit;     /* the branch's new head, in hex; NULL: unchanged, or a dry run */
+    chrondb_time time;      /* of the branch's head now, or what it would be */
+    uint64_t puts, deletes; /* documents of the branch that became, or would become, others */
+    uint64_t conflicts;     /* that were decided, or settled by the strategy */
+} chrondb_merge_report;
+
+/* After a run that returned 0. Borrowed until the merge is freed. */
+CHRONDB_API const chrondb_merge_report *chrondb_merge_get_report(chrondb_merge *merge);
+
 /* ---- settings ---------------------------------------------------------------------------------- */
 
 /* What a database is told once and for all: variables "chrondb.*" of the repository's own git configuration, so that

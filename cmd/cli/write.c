@@ -27,7 +27,7 @@ int cli_batch_new(struct cli *cli, chrondb_batch **batch)
     return result == 0 ? chrondb_batch_new(batch, cli->db) : result;
 }
 
-int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_write *write)
+chrondb_write_options cli_write_options(const struct cli *cli, const struct cli_write *write)
 {
     chrondb_write_options options = {.size = sizeof options,
                                      .branch = cli->branch,
@@ -38,6 +38,12 @@ int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_wri
                                      .time = write->time,
                                      .force_time = write->force,
                                      .lock_timeout_ms = cli_lock_timeout(cli)};
+    return options;
+}
+
+int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_write *write)
+{
+    chrondb_write_options options = cli_write_options(cli, write);
     return chrondb_batch_commit(batch, &options);
 }
 

@@ -42,6 +42,9 @@ struct cli_precondition {
 void cli_write_release(struct cli_write *write);
 chrondb_condition cli_condition(const struct cli_precondition *precondition);
 
+/* What was given, for the library; borrows both. */
+chrondb_write_options cli_write_options(const struct cli *cli, const struct cli_write *write);
+
 /* Open the database and start a batch. */
 int cli_batch_new(struct cli *cli, chrondb_batch **batch);
 int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_write *write);

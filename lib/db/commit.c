@@ -7,17 +7,12 @@
 
 #include "db/base.h"
 #include "db/batch.h"
-#include "db/when.h"
+#include "db/stamp.h"
 #include "doc/json.h"
 #include "store/edit.h"
-#include "store/identity.h"
 #include "store/txn.h"
 #include "util/array.h"
 #include "util/error.h"
-#include "util/time.h"
-
-#define DEFAULT_TIMEOUT_MS 30000
-#define FAR_AHEAD_SECONDS  60
 
 /* ---- the keys of a batch -------------------------------------------------------------------------- */
 
@@ -41,14 +36,13 @@ struct commit {
     chrondb_batch *batch;
     struct cdb_repo *repo;
     struct cdb_point base; /* the head when the locks were taken */
-    const chrondb_write_options *options;
+    struct cdb_stamp stamp;
     struct cdb_txn txn;
     struct cdb_oid base_root, trusted_root;
     bool foreign;
     chrondb_time parent_time;
     struct slots slots;
-    struct cdb_buf scratch;
-    struct cdb_buf author, committer, message;
+    struct cdb_buf scratch, message;
 };
 
 static size_t index_of(const struct slots *slots, const char *key)
@@ -285,63 +279,6 @@ static int apply_restore_all(struct commit *commit)
     return result;
 }
 
-/* ---- time -------------------------------------------------------------------------------------- */
-
-static int bad_time(const char *text, const char *why)
-{
-    struct cdb_buf quoted = CDB_BUF_INIT;
-    cdb_buf_add_quoted(&quoted, text, strlen(text));
-    int result = cdb_error(CHRONDB_EUSAGE, "invalid_time", "cannot write at time %s: %s", cdb_buf_str(&quoted), why);
-    cdb_buf_release(&quoted);
-    return result;
-}
-
-/* The time that the commit is to have, before the parent's is looked at. */
-static int wanted_time(const struct commit *commit, chrondb_time now, chrondb_time *out)
-{
-    const char *text = commit->options->time;
-    struct cdb_when when;
-    *out = now;
-    if (text == NULL)
-        return 0;
-    cdb_when_parse(&when, text, strlen(text), now);
-    if (when.kind == CDB_WHEN_HEAD)
-        return 0;
-    if (when.kind != CDB_WHEN_TIME)
-        return bad_time(text, "it is no moment such as 2026-11-21T07:44:00Z, yesterday, '3 days ago' or @1700000000");
-    if (cdb_time_compare(when.time, now) > 0 && !commit->options->force_time)
-        return bad_time(text, "it is in the future (--force writes it all the same)");
-    *out = when.time;
-    return 0;
-}
-
-/* Time does not run backwards along a branch. Whole seconds are compared: many writes may share the second that their
- * source knows, and each is a nanosecond after the one before. */
-static int choose_time(struct commit *commit, chrondb_time *out)
-{
-    chrondb_time now = cdb_time_now(), wanted;
-    bool has_parent = !cdb_oid_is_zero(&commit->txn.base);
-    int result = wanted_time(commit, now, &wanted);
-    if (result != 0)
-        return result;
-    if (has_parent && commit->options->time != NULL && wanted.seconds < commit->parent_time.seconds &&
-        !commit->options->force_time) {
-        char parent[CHRONDB_TIME_SIZE], text[128];
-        chrondb_time_format(commit->parent_time, parent);
-        snprintf(text, sizeof(text), "the branch's last commit is of %s (--force writes behind it)", parent);
-        return bad_time(commit->options->time, text);
-    }
-    if (has_parent && commit->parent_time.seconds > now.seconds + FAR_AHEAD_SECONDS) {
-        char parent[CHRONDB_TIME_SIZE];
-        chrondb_time_format(commit->parent_time, parent);
-        cdb_repo_notice(commit->repo, CHRONDB_WARNING,
-                        "the last commit is of %s, later than this machine's clock: the new one comes right behind it",
-                        parent);
-    }
-    *out = cdb_time_effective(wanted, has_parent ? &commit->parent_time : NULL);
-    return cdb_time_in_range(*out) ? 0 : bad_time("now", "the year 9999 is over");
-}
-
 /* ---- the base ---------------------------------------------------------------------------------- */
 
 static int load_base(struct commit *commit)
@@ -364,10 +301,8 @@ static bool restores(const chrondb_batch *batch)
 
 static int write_message(struct commit *commit, const struct slot *first, size_t puts, size_t deletes)
 {
-    const char *given = commit->options->message;
-    if (given != NULL)
-        given += strspn(given, " \t\r\n");
-    if (given == NULL || *given == '\0')
+    const char *given = cdb_stamp_message(&commit->stamp);
+    if (*given == '\0')
         cdb_default_message(&commit->message, restores(commit->batch) ? "restore" : "put", first->key_text, puts,
                             deletes);
     else
@@ -391,23 +326,9 @@ static int write_tree(struct commit *commit, const struct cdb_edit *edits, size_
 static int write_commit(struct commit *commit, const struct cdb_oid *root)
 {
     chrondb_batch *batch = commit->batch;
-    struct cdb_buf *content = &commit->scratch;
-    struct cdb_commit_spec spec = {.tree = *root,
-                                   .parents = &commit->txn.base,
-                                   .parent_count = cdb_oid_is_zero(&commit->txn.base) ? 0 : 1,
-                                   .author = cdb_buf_str(&commit->author),
-                                   .committer = cdb_buf_str(&commit->committer),
-                                   .time = batch->time,
-                                   .message = cdb_buf_str(&commit->message),
-                                   .meta = commit->options->meta,
-                                   .meta_count = commit->options->meta_count};
-    cdb_buf_clear(content);
-    cdb_commit_encode(content, &spec);
-    int result = cdb_buf_check(content);
-    if (result == 0)
-        result = cdb_object_hash(&batch->head, CDB_COMMIT, content->ptr, content->len);
-    if (result == 0)
-        result = cdb_txn_emit(&commit->txn, CDB_COMMIT, content->ptr, content->len, &batch->head);
+    int result = cdb_stamp_commit(&commit->stamp, &commit->txn, root, &commit->txn.base,
+                                  cdb_oid_is_zero(&commit->txn.base) ? 0 : 1, batch->time,
+                                  cdb_buf_str(&commit->message), &batch->head);
     return result == 0 ? cdb_txn_commit(&commit->txn, &batch->head, batch->time) : result;
 }
 
@@ -470,7 +391,8 @@ static int write_changes(struct commit *commit)
     batch->base = batch->head = commit->txn.base;
     batch->time = commit->parent_time;
     if (result == 0 && count > 0)
-        result = choose_time(commit, &batch->time);
+        result =
+            cdb_stamp_time(&commit->stamp, cdb_oid_is_zero(&batch->base) ? NULL : &commit->parent_time, &batch->time);
     if (result == 0 && count > 0)
         result = write_message(commit, first, puts, deletes);
     if (result == 0 && count > 0)
@@ -485,39 +407,9 @@ static int write_changes(struct commit *commit)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
-static bool clean_utf8(const char *text)
-{
-    return cdb_utf8_check(text, strlen(text)) == strlen(text);
-}
-
-/* What can fail without the lock. */
-static int prepare(struct commit *commit)
-{
-    const chrondb_write_options *options = commit->options;
-    chrondb_time ignored;
-    if (commit->batch->count == 0)
-        return 0;
-    if (options->message != NULL && !clean_utf8(options->message))
-        return cdb_error(CHRONDB_EUSAGE, "usage", "the message is not UTF-8");
-    for (size_t i = 0; i < options->meta_count; i++) {
-        int good = cdb_meta_check(options->meta[i], strlen(options->meta[i]));
-        if (good != 0)
-            return good;
-    }
-    int result = wanted_time(commit, cdb_time_now(), &ignored);
-    if (result == 0 && options->author != NULL)
-        result = cdb_identity_parse(options->author, &commit->author);
-    struct cdb_buf *author = options->author != NULL ? NULL : &commit->author;
-    return result == 0 ? cdb_identity(commit->repo->path, author, &commit->committer) : result;
-}
-
 static int run(struct commit *commit, const char *ref)
 {
-    int timeout = commit->options->lock_timeout_ms;
-    int result = cdb_txn_begin(&commit->txn, commit->repo, ref,
-                               timeout == 0  ? DEFAULT_TIMEOUT_MS
-                               : timeout < 0 ? 0
-                                             : timeout);
+    int result = cdb_txn_begin(&commit->txn, commit->repo, ref, cdb_stamp_timeout(&commit->stamp));
     if (result != 0)
         return result;
     cdb_point_init(&commit->base, commit->batch->db, ref, &commit->txn.base, &commit->txn.base);
@@ -561,13 +453,15 @@ int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *opti
     struct commit commit = {.batch = batch, .repo = batch->db->repo};
     struct cdb_buf ref = CDB_BUF_INIT;
     cdb_error_clear();
-    commit.options = options != NULL ? options : &defaults;
+    commit.stamp = (struct cdb_stamp){.repo = commit.repo, .options = options != NULL ? options : &defaults};
     if (batch->committed)
         return cdb_error(CHRONDB_EUSAGE, "usage", "the batch was committed already");
     batch->results = calloc(batch->count + 1, sizeof(*batch->results));
-    int result = batch->results == NULL ? cdb_error_memory() : prepare(&commit);
+    int result = batch->results == NULL ? cdb_error_memory() : 0;
+    if (result == 0 && batch->count > 0)
+        result = cdb_stamp_prepare(&commit.stamp);
     if (result == 0)
-        result = cdb_branch_resolve(batch->db, commit.options->branch, &ref);
+        result = cdb_branch_resolve(batch->db, commit.stamp.options->branch, &ref);
     if (result == 0 && (batch->ref = cdb_arena_copy(&batch->memory, ref.ptr, ref.len)) == NULL)
         result = CHRONDB_ESYSTEM;
     if (result == 0 && batch->count > 0)
@@ -582,8 +476,7 @@ int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *opti
     free(commit.slots.list);
     free(commit.slots.index);
     cdb_buf_release(&commit.scratch);
-    cdb_buf_release(&commit.author);
-    cdb_buf_release(&commit.committer);
+    cdb_stamp_release(&commit.stamp);
     cdb_buf_release(&commit.message);
     cdb_buf_release(&ref);
     return result;

@@ -3,9 +3,9 @@
  * whatever is no object on both sides is compared as a whole. */
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "chrondb.h"
+#include "doc/equal.h"
 #include "doc/json.h"
 #include "doc/names.h"
 #include "util/error.h"
@@ -13,12 +13,6 @@
 #define NONE        UINT32_MAX
 #define CANNOT_SAY  1 /* no merge patch can: it would have to set a null */
 #define IN_PROGRESS 2
-
-/* Two arrays or two objects that are being compared. */
-struct pair {
-    uint32_t from, to;           /* the containers */
-    uint32_t from_next, to_next; /* the elements, or the member of `from`, to look at next */
-};
 
 /* An object of the patch that is being written. */
 struct frame {
@@ -35,103 +29,9 @@ struct diff {
     struct cdb_names from_names, to_names; /* mates: of members of `from`, those of `to` */
     struct cdb_buf *out;
     size_t limit; /* what out->len must not exceed */
-    struct pair *pairs;
-    unsigned pair_depth;
     struct frame *frames;
     unsigned depth;
 };
-
-/* ---- equality ---------------------------------------------------------------------------------- */
-
-static bool is_container(const struct cdb_json_node *node)
-{
-    return node->type == CDB_JSON_ARRAY || node->type == CDB_JSON_OBJECT;
-}
-
-static bool is_same_text(const struct diff *diff, uint32_t from, uint32_t to)
-{
-    const struct cdb_json_node *a = &diff->from.nodes[from];
-    const struct cdb_json_node *b = &diff->to.nodes[to];
-    size_t len = a->end - a->start;
-
-    return len == b->end - b->start && memcmp(diff->from.text + a->start, diff->to.text + b->start, len) == 0;
-}
-
-static uint32_t count_names(const struct cdb_names *names, uint32_t object)
-{
-    const struct cdb_json_node *nodes = names->json->nodes;
-    uint32_t count = 0;
-
-    for (uint32_t name = object + 1; name < nodes[object].next; name = nodes[name + 1].next)
-        count += !cdb_names_is_shadowed(names, name);
-    return count;
-}
-
-/* Two values: equal as far as can be told without their contents, which are left to do. */
-static bool compare_values(struct diff *diff, uint32_t from, uint32_t to)
-{
-    const struct cdb_json_node *a = &diff->from.nodes[from];
-
-    if (a->type != diff->to.nodes[to].type)
-        return false;
-    if (!is_container(a))
-        return is_same_text(diff, from, to);
-    if (a->type == CDB_JSON_OBJECT && count_names(&diff->from_names, from) != count_names(&diff->to_names, to))
-        return false;
-    diff->pairs[diff->pair_depth++] = (struct pair){from, to, from + 1, to + 1};
-    return true;
-}
-
-static bool compare_next_member(struct diff *diff, struct pair *pair)
-{
-    uint32_t name = pair->from_next;
-    uint32_t mate;
-
-    if (name == diff->from.nodes[pair->from].next) {
-        diff->pair_depth--; /* both have as many names */
-        return true;
-    }
-    pair->from_next = diff->from.nodes[name + 1].next;
-    if (cdb_names_is_shadowed(&diff->from_names, name))
-        return true;
-    mate = cdb_names_find(&diff->to_names, pair->to, &diff->from, name);
-    return mate != 0 && compare_values(diff, name + 1, mate + 1);
-}
-
-static bool compare_next_element(struct diff *diff, struct pair *pair)
-{
-    uint32_t from = pair->from_next;
-    uint32_t to = pair->to_next;
-    bool from_ended = from == diff->from.nodes[pair->from].next;
-    bool to_ended = to == diff->to.nodes[pair->to].next;
-
-    if (from_ended || to_ended) {
-        diff->pair_depth--;
-        return from_ended && to_ended;
-    }
-    pair->from_next = diff->from.nodes[from].next;
-    pair->to_next = diff->to.nodes[to].next;
-    return compare_values(diff, from, to);
-}
-
-static bool is_equal(struct diff *diff, uint32_t from, uint32_t to)
-{
-    bool equal;
-
-    if (is_same_text(diff, from, to))
-        return true;
-    diff->pair_depth = 0;
-    equal = compare_values(diff, from, to);
-    while (equal && diff->pair_depth > 0) {
-        struct pair *pair = &diff->pairs[diff->pair_depth - 1];
-
-        if (diff->from.nodes[pair->from].type == CDB_JSON_OBJECT)
-            equal = compare_next_member(diff, pair);
-        else
-            equal = compare_next_element(diff, pair);
-    }
-    return equal;
-}
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
@@ -192,7 +92,8 @@ static int diff_member(struct diff *diff, struct frame *frame, uint32_t name)
         open_frame(diff, old + 1, name + 1, mark);
         return IN_PROGRESS;
     }
-    return is_equal(diff, old + 1, name + 1) ? IN_PROGRESS : set_member(diff, frame, name);
+    bool equal = cdb_json_equal(&diff->from_names, old + 1, &diff->to_names, name + 1, CDB_EQUAL_TEXTS);
+    return equal ? IN_PROGRESS : set_member(diff, frame, name);
 }
 
 static void diff_removal(struct diff *diff, struct frame *frame, uint32_t name)
@@ -269,9 +170,8 @@ static int prepare(struct diff *diff, const char *from, size_t from_len, const c
         result = cdb_names_build(&diff->to_names, &diff->to);
     if (result != CHRONDB_OK)
         return result;
-    diff->pairs = reallocarray(NULL, CHRONDB_MAX_DEPTH, sizeof(*diff->pairs));
     diff->frames = reallocarray(NULL, CHRONDB_MAX_DEPTH, sizeof(*diff->frames));
-    return diff->pairs != NULL && diff->frames != NULL ? CHRONDB_OK : cdb_error_memory();
+    return diff->frames != NULL ? CHRONDB_OK : cdb_error_memory();
 }
 
 int cdb_json_diff(struct cdb_buf *out, const char *from, size_t from_len, const char *to, size_t to_len)
@@ -293,7 +193,6 @@ int cdb_json_diff(struct cdb_buf *out, const char *from, size_t from_len, const 
         }
     }
     free(diff.frames);
-    free(diff.pairs);
     cdb_names_release(&diff.to_names);
     cdb_names_release(&diff.from_names);
     cdb_json_release(&diff.to);

@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* RFC 7396, on texts. The result is written in one walk along the target's and the patch's objects together; each pair
- * of objects in work is a frame. An object keeps the text around its members: '{' first-lead member tail ',' lead
- * member
- * ... last-tail '}'. Whichever members are left, the first takes the first's lead and the last the last's tail. */
+ * of objects in work is a frame. */
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "chrondb.h"
 #include "doc/json.h"
-#include "doc/lexer.h"
+#include "doc/layout.h"
 #include "doc/names.h"
 #include "util/error.h"
 
 #define NONE UINT32_MAX
 
-/* An object that is being written. `json` and `object` say whose text is kept: the target's, with the patch object
- * applied, or the patch's own where the target has none: then only its nulls are left out (`patch` is NONE). */
+/* An object that is being written. Its layout says whose text is kept: the target's, with the patch object applied, or
+ * the patch's own where the target has none: then only its nulls are left out (`patch` is NONE). */
 struct frame {
-    const struct cdb_json *json;
-    uint32_t object;
+    struct cdb_layout layout;
     uint32_t patch;
-    uint32_t member;   /* the next one to look at, its name */
-    uint32_t passed;   /* the last one that was looked at; 0: none */
-    uint32_t written;  /* the last one whose text was written; 0: none */
     uint32_t addition; /* the next member of the patch that the target may lack */
-    bool empty;        /* nothing was written yet */
 };
 
 struct merge {
@@ -36,62 +29,17 @@ struct merge {
     unsigned depth;
 };
 
-static const struct cdb_json_node *node_at(const struct frame *frame, uint32_t index)
-{
-    return &frame->json->nodes[index];
-}
-
 static void add_span(struct merge *merge, const struct cdb_json *json, uint32_t start, uint32_t end)
 {
     cdb_buf_add(merge->out, json->text + start, end - start);
 }
 
-/* ---- white space ------------------------------------------------------------------------------- */
-
-static uint32_t lead_start(const struct frame *frame, uint32_t name)
-{
-    uint32_t start = node_at(frame, name)->start;
-
-    while (cdb_json_is_space(frame->json->text[start - 1]))
-        start--;
-    return start;
-}
-
-static uint32_t tail_end(const struct frame *frame, uint32_t name)
-{
-    uint32_t end = node_at(frame, name + 1)->end;
-
-    while (cdb_json_is_space(frame->json->text[end]))
-        end++;
-    return end;
-}
-
-static void add_lead(struct merge *merge, const struct frame *frame, uint32_t name)
-{
-    add_span(merge, frame->json, lead_start(frame, name), node_at(frame, name)->start);
-}
-
-static void add_tail(struct merge *merge, const struct frame *frame, uint32_t name)
-{
-    add_span(merge, frame->json, node_at(frame, name + 1)->end, tail_end(frame, name));
-}
-
-/* `{"a": 1}` is meant to become `{"a": 1, "b": 2}`, though no comma of its own shows it. */
-static bool is_spaced_after_colon(const struct frame *frame, uint32_t name)
-{
-    const char *value = frame->json->text + node_at(frame, name + 1)->start;
-
-    return value[-1] == ' ' && value[-2] == ':';
-}
-
-/* ---- members ----------------------------------------------------------------------------------- */
-
 static void open_frame(struct merge *merge, const struct cdb_json *json, uint32_t object, uint32_t patch)
 {
     struct frame *frame = &merge->frames[merge->depth++];
 
-    *frame = (struct frame){.json = json, .object = object, .patch = patch, .member = object + 1, .empty = true};
-    cdb_buf_addc(merge->out, '{');
+    *frame = (struct frame){.patch = patch};
+    cdb_layout_open(&frame->layout, merge->out, json, object);
     if (patch == NONE)
         return;
     frame->addition = patch + 1;
@@ -116,43 +64,22 @@ static void put_value(struct merge *merge, uint32_t value, uint32_t change)
         open_frame(merge, &merge->patch, change, NONE);
 }
 
-/* All that stands before a member of the frame's object that is kept, up to its name. */
-static void begin_member(struct merge *merge, struct frame *frame, uint32_t name)
-{
-    if (frame->empty) {
-        add_lead(merge, frame, frame->object + 1);
-    } else {
-        add_tail(merge, frame, frame->written);
-        cdb_buf_addc(merge->out, ',');
-        add_lead(merge, frame, name);
-    }
-    frame->empty = false;
-    frame->written = name;
-}
-
-static void keep_member(struct merge *merge, struct frame *frame, uint32_t name)
-{
-    begin_member(merge, frame, name);
-    add_span(merge, frame->json, node_at(frame, name)->start, node_at(frame, name + 1)->end);
-}
-
 static void change_member(struct merge *merge, struct frame *frame, uint32_t name, uint32_t value, uint32_t change)
 {
-    begin_member(merge, frame, name);
-    add_span(merge, frame->json, node_at(frame, name)->start, node_at(frame, name + 1)->start);
+    cdb_layout_change(&frame->layout, name);
     put_value(merge, value, change);
 }
 
 static void merge_member(struct merge *merge, struct frame *frame, uint32_t name)
 {
-    uint32_t change = cdb_names_find(&merge->names, frame->patch, frame->json, name);
+    uint32_t change = cdb_names_find(&merge->names, frame->patch, frame->layout.json, name);
 
     if (change != 0 && merge->patch.nodes[change + 1].type == CDB_JSON_NULL)
         return; /* removed, as are the duplicates that do not count */
     if (change != 0 && cdb_names_mate(&merge->names, change) == name)
         change_member(merge, frame, name, name + 1, change + 1);
     else
-        keep_member(merge, frame, name);
+        cdb_layout_keep(&frame->layout, name);
 }
 
 static bool is_set(const struct merge *merge, uint32_t name)
@@ -166,51 +93,21 @@ static void strip_member(struct merge *merge, struct frame *frame, uint32_t name
         change_member(merge, frame, name, NONE, name + 1);
 }
 
-/* A member that the target's object lacks, laid out as its last one. */
+/* A member that the target's object lacks. */
 static void add_member(struct merge *merge, struct frame *frame, uint32_t name)
 {
-    const struct cdb_json_node *node = &merge->patch.nodes[name];
-    uint32_t model = frame->passed;
-
     if (!is_set(merge, name) || cdb_names_mate(&merge->names, name) != 0)
         return;
-    if (!frame->empty)
-        cdb_buf_addc(merge->out, ',');
-    if (model != 0)
-        add_lead(merge, frame, frame->empty ? frame->object + 1 : model);
-    if (!frame->empty && model == frame->object + 1 && lead_start(frame, model) == node_at(frame, model)->start &&
-        is_spaced_after_colon(frame, model))
-        cdb_buf_addc(merge->out, ' ');
-    add_span(merge, &merge->patch, node->start, node->end);
-    if (model != 0)
-        add_span(merge, frame->json, node_at(frame, model)->end, node_at(frame, model + 1)->start);
-    else
-        cdb_buf_addc(merge->out, ':');
-    frame->empty = false;
+    cdb_layout_add(&frame->layout, &merge->patch, name);
     put_value(merge, NONE, name + 1);
-}
-
-static void close_frame(struct merge *merge, struct frame *frame)
-{
-    const struct cdb_json_node *object = node_at(frame, frame->object);
-
-    if (frame->empty && frame->passed == 0)
-        add_span(merge, frame->json, object->start + 1, object->end - 1);
-    else if (!frame->empty && frame->passed != 0)
-        add_tail(merge, frame, frame->passed);
-    cdb_buf_addc(merge->out, '}');
-    merge->depth--;
 }
 
 static void step(struct merge *merge)
 {
     struct frame *frame = &merge->frames[merge->depth - 1];
-    uint32_t name;
+    uint32_t name = cdb_layout_next(&frame->layout);
 
-    if (frame->member < node_at(frame, frame->object)->next) {
-        name = frame->member;
-        frame->member = node_at(frame, name + 1)->next;
-        frame->passed = name;
+    if (name != 0) {
         if (frame->patch == NONE)
             strip_member(merge, frame, name);
         else
@@ -220,7 +117,8 @@ static void step(struct merge *merge)
         frame->addition = merge->patch.nodes[name + 1].next;
         add_member(merge, frame, name);
     } else {
-        close_frame(merge, frame);
+        cdb_layout_close(&frame->layout);
+        merge->depth--;
     }
 }
 

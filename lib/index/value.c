@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "doc/decimal.h"
 #include "doc/lexer.h"
-#include "index/decimal.h"
 #include "util/error.h"
 
 /* Heads of numbers, before negative ones are complemented. */

@@ -332,6 +332,7 @@ static int diff_collected(struct differ *differ, const struct cdb_oid *from, con
     cdb_items_unique(&b);
     if (result == 0)
         result = diff_items(differ, &a, &b);
+    differ->out->foreign |= a.foreign || b.foreign;
     cdb_items_release(&a);
     cdb_items_release(&b);
     return result;
@@ -366,6 +367,7 @@ static int diff_documents(struct differ *differ, const struct cdb_oid *from, con
         result = cdb_fan_load(&b, differ->objects, to, kind);
     if (result != 0)
         goto out;
+    differ->out->foreign |= cdb_fan_has_foreign(&a) || cdb_fan_has_foreign(&b);
     if (!pure_fan(&a) || !pure_fan(&b) || depth >= CDB_FAN_DEPTH) {
         result = diff_collected(differ, from, to, depth, path);
         goto out;
@@ -405,6 +407,7 @@ static int diff_table(struct differ *differ, const struct cdb_table *from, const
         result = cdb_table_collect(differ->objects, to, &b);
     if (result == 0)
         result = diff_items(differ, &a, &b);
+    differ->out->foreign |= a.foreign || b.foreign;
     cdb_items_release(&a);
     cdb_items_release(&b);
     return result;
@@ -446,6 +449,7 @@ static int diff_roots(struct differ *differ, const struct cdb_oid *from, const s
         result = cdb_fan_load(&a, differ->objects, from, CDB_FAN_ROOT);
     if (result == 0)
         result = cdb_fan_load(&b, differ->objects, to, CDB_FAN_ROOT);
+    differ->out->foreign |= cdb_fan_has_foreign(&a) || cdb_fan_has_foreign(&b);
     if (result == 0 && pure_fan(&a) && pure_fan(&b) && depth < CDB_FAN_DEPTH) {
         for (unsigned digit = 0; result == 0 && digit < 16; digit++) {
             const struct cdb_tree_entry *p = cdb_fan_child(&a, digit), *q = cdb_fan_child(&b, digit);
@@ -461,6 +465,7 @@ static int diff_roots(struct differ *differ, const struct cdb_oid *from, const s
         cdb_items_sort(&y);
         if (result == 0)
             result = diff_all_tables(differ, &x, &y);
+        differ->out->foreign |= x.foreign || y.foreign;
     }
     cdb_items_release(&x);
     cdb_items_release(&y);

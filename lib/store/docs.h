@@ -58,6 +58,7 @@ struct cdb_changes {
     struct cdb_change *changes;
     size_t count, room;
     size_t limit; /* stop, with result 1, where there are more; 0: no limit */
+    bool foreign; /* where they differ there is also what belongs to no key (see foreign.h) */
     struct cdb_arena keys;
 };
 

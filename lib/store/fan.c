@@ -218,8 +218,10 @@ static int add_item(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, 
     bool valid = kind == CDB_FAN_ROOT
                      ? cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled)
                      : cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, raw);
-    if (!valid || !cdb_fan_on_way(cdb_buf_str(raw), raw->len, &at->path, at->depth))
+    if (!valid || !cdb_fan_on_way(cdb_buf_str(raw), raw->len, &at->path, at->depth)) {
+        out->foreign = true;
         return cdb_buf_check(raw);
+    }
     struct cdb_item *item = cdb_items_add(out, cdb_buf_str(raw), raw->len);
     if (item == NULL)
         return CHRONDB_ESYSTEM;
@@ -255,6 +257,7 @@ int cdb_fan_collect(struct cdb_objects *objects, const struct cdb_oid *tree, enu
         if ((result = cdb_visits_add(&visits, &at.tree)) != 0)
             break;
         result = cdb_fan_load(&fan, objects, &at.tree, kind);
+        out->foreign |= cdb_fan_has_foreign(&fan);
         for (size_t i = 0; result == 0 && i < fan.count; i++) {
             enum cdb_entry_kind entry = cdb_fan_classify(&fan.entries[i], kind);
             if (entry == CDB_ENTRY_FAN)

@@ -56,6 +56,11 @@ struct cdb_fan {
 /* `oid` zeros: an empty directory. Release in any case. */
 int cdb_fan_load(struct cdb_fan *fan, struct cdb_objects *objects, const struct cdb_oid *oid, enum cdb_fan_kind kind);
 void cdb_fan_release(struct cdb_fan *fan);
+/* Is there anything in it that is neither an item nor a directory of the fan-out? */
+static inline bool cdb_fan_has_foreign(const struct cdb_fan *fan)
+{
+    return fan->items + fan->fans < fan->count;
+}
 
 enum cdb_entry_kind cdb_fan_classify(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind);
 /* The digit of an entry of kind FAN. */
@@ -95,6 +100,7 @@ struct cdb_items {
     struct cdb_item *items;
     size_t count, room;
     struct cdb_arena names;
+    bool foreign; /* among them was what is nobody's */
 };
 
 void cdb_items_release(struct cdb_items *items);

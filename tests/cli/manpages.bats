@@ -74,7 +74,7 @@ usage_options() {
     for name in $(commands); do
         same "options of $name" "$("$CHRONDB" "$name" -h | usage_options)" "$(page_options "$man/chrondb-$name.1")"
         same "--list-options of $name" \
-            "$("$CHRONDB" "$name" --list-options | cut -f1 | grep -vxF -- "$global" | sed 's/=.*//' || :)" \
+            "$("$CHRONDB" "$name" --list-options | cut -f1 | grep -vxF -- "$global" | sed "s/=.*//" | uniq || :)" \
             "$(page_options "$man/chrondb-$name.1" | grep -oE -- '--[a-z-]+' || :)"
     done
 }

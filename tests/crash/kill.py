@@ -64,6 +64,9 @@ def lose(path, rng, since, heads):
 # ---- every named point -----------------------------------------------------------------------------------------------
 
 
+THEIRS = {"s:1": "theirs", "many:1": None, "t:1": 1}  # what a merge brings
+
+
 class Templates:
     """Databases to begin with, made once and copied."""
 
@@ -98,6 +101,13 @@ class Templates:
         self.die(renamed, refs("branch", "-m", "main", "trunk"), "rename-created")
         deleted = self.begin("deleted", "branches")
         self.die(deleted, refs("branch", "-d", "old"), "journal-synced")
+
+        forked = self.begin("forked", "base")  # another branch, ahead of this one, or parted from it
+        git(forked.path, "update-ref", "refs/heads/theirs", "refs/heads/main")
+        there = batch(THEIRS)
+        forked.ok("-b", "theirs", *there.args, stdin=there.stdin)
+        parted = self.begin("parted", "forked")
+        parted.must_write(put("s:2", {"n": 2, "ours": 1}))
 
         dead = self.begin("dead", "base")
         self.die(dead, put("s:1", "journalled, not published"), "journal-synced")
@@ -175,6 +185,8 @@ def scenarios(rng):
             ("tag", "branches", refs("tag", "-f", "t")), ("delete tag", "branches", refs("tag", "-d", "t")),
             ("default branch", "branches", refs("config", "branch", "old")),
             ("recover renamed", "renamed", put("s:5", "after")), ("recover deleted", "deleted", put("s:5", "after")),
+            ("forward", "forked", crash.Operation(["merge", "theirs"], THEIRS)),
+            ("merge", "parted", crash.Operation(["merge", "theirs"], THEIRS)),
             ("recover published", "dead", put("s:5", "after")), ("recover unsynced", "unsynced", put("s:5", "after")),
             ("recover lost", "cut", put("s:5", "after")), ("recover pushed", "pushed", put("s:5", "after")),
             ("create", None, put("a:1", 1)), ("create in place", "", put("a:1", 1)),

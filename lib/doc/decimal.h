@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The exact value of a JSON number, as its text says it: +-0.d1d2d3... * 10^E, d1 > 0, the last digit > 0; or zero. */
-#ifndef CDB_INDEX_DECIMAL_H
-#define CDB_INDEX_DECIMAL_H
+#ifndef CDB_DOC_DECIMAL_H
+#define CDB_DOC_DECIMAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

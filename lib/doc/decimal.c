@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "index/decimal.h"
+#include "doc/decimal.h"
 
 #include <string.h>
 
