@@ -99,7 +99,7 @@ endif()
 
 add_library(chrondb_deps_dynamic INTERFACE)
 target_link_libraries(chrondb_deps_dynamic INTERFACE PkgConfig::LIBGIT2 PkgConfig::LIBDEFLATE PkgConfig::ZLIB
-  PkgConfig::UTF8PROC ${CHRONDB_MBEDCRYPTO} ${CHRONDB_STEMMER} Threads::Threads)
+  PkgConfig::UTF8PROC ${CHRONDB_MBEDCRYPTO} ${CHRONDB_STEMMER} Threads::Threads m)
 
 if(CHRONDB_HAS_STATIC_GIT2)
   add_library(chrondb_no_transports OBJECT ${no_transports})
@@ -108,7 +108,7 @@ if(CHRONDB_HAS_STATIC_GIT2)
   add_library(chrondb_deps_static INTERFACE)
   # The object before the archives: what it defines is not looked for in libgit2.a.
   target_link_libraries(chrondb_deps_static INTERFACE $<TARGET_OBJECTS:chrondb_no_transports> ${archives}
-    Threads::Threads)
+    Threads::Threads m)
   target_include_directories(chrondb_deps_static INTERFACE ${LIBGIT2_INCLUDE_DIRS})
   # -u: a program that links libchrondb.a gets that object out of it, before libgit2.a is searched.
   set(CHRONDB_LIBS_PRIVATE "-Wl,-u,git_http__expect_continue")
@@ -116,10 +116,10 @@ if(CHRONDB_HAS_STATIC_GIT2)
     get_filename_component(name ${archive} NAME)
     string(APPEND CHRONDB_LIBS_PRIVATE " -l:${name}")
   endforeach()
-  string(APPEND CHRONDB_LIBS_PRIVATE " -lpthread")
+  string(APPEND CHRONDB_LIBS_PRIVATE " -lpthread -lm")
 else()
   add_library(chrondb_deps_static ALIAS chrondb_deps_dynamic)
-  set(CHRONDB_LIBS_PRIVATE "-lgit2 -ldeflate -lz -lmbedcrypto -lstemmer -lutf8proc -lpthread")
+  set(CHRONDB_LIBS_PRIVATE "-lgit2 -ldeflate -lz -lmbedcrypto -lstemmer -lutf8proc -lpthread -lm")
 endif()
 
 if(CHRONDB_SHARED_HAS_STATIC_GIT2)

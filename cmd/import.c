@@ -129,6 +129,13 @@ static int read_line(struct import *job)
     return result;
 }
 
+/* An interrupt leaves what is left of the index to maintenance: all lines are there already. */
+static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
+{
+    cli_progress_phase(progress, phase, done, total);
+    return cli_interrupted();
+}
+
 static int read_lines(struct import *job)
 {
     uint64_t lines = 0;
@@ -137,6 +144,7 @@ static int read_lines(struct import *job)
     job->progress.bytes_total = cli_input_size(&job->input);
     while (result == 0 && (result = read_line(job)) == 0)
         cli_progress_update_bytes(&job->progress, ++lines, job->input.bytes);
+    job->progress.bytes_total = 0;
     if (result == CHRONDB_END)
         result = chrondb_import_finish(job->import);
     cli_progress_stop(&job->progress);
@@ -231,7 +239,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
     struct cli_write write = {0};
     struct modes modes = {.every = NO_EVERY};
     chrondb_import_options import = {.size = sizeof import};
-    bool restart = false;
+    bool restart = false, no_index = false;
     const struct cli_option options[] = {
         {.set = &modes.one, .name = "one-commit", .help = "all lines are one commit, or nothing is done"},
         {.number = &modes.every, .name = "commit-every", .argument = "N", .help = "a commit for every N lines"},
@@ -240,6 +248,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
          .name = "skip-invalid",
          .help = "leave out lines that cannot be imported, and count them"},
         {.set = &restart, .name = "restart", .help = "do not go on where an interrupted import ended"},
+        {.set = &no_index, .name = "no-index", .help = "leave the index of words to background maintenance"},
         {.string = &write.message,
          .letter = 'm',
          .name = "message",
@@ -259,6 +268,9 @@ int cmd_import(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = choose_mode(cli, &modes, &import);
     import.restart = restart;
+    import.no_index = no_index;
+    import.progress = tell;
+    import.progress_context = &job.progress;
     if (result == 0)
         result = begin(&job, args.count > 0 ? args.values[0] : NULL, &write, &import);
     if (result == 0)

@@ -23,6 +23,12 @@ static int print_info(struct cli_output *out, const chrondb_info *info)
     cli_output_number(out, "index_bytes", info->index_bytes);
     cli_output_number(out, "index_commits", info->index_commits);
     cli_output_number(out, "index_segments", info->index_segments);
+    cli_output_number(out, "search_commits", info->search_commits);
+    cli_output_number(out, "search_documents", info->search_documents);
+    cli_output_number(out, "search_versions", info->search_versions);
+    cli_output_number(out, "search_segments", info->search_segments);
+    cli_output_number(out, "search_bytes", info->search_bytes);
+    cli_output_string(out, "search_language", info->search_language[0] != '\0' ? info->search_language : NULL);
     cli_output_number(out, "format", (uint64_t)info->format);
     return cli_output_end(out);
 }

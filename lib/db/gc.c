@@ -42,7 +42,10 @@ int chrondb_gc(chrondb *db, chrondb_progress progress, void *context, chrondb_gc
         return result;
     if (report != NULL)
         fill(report, &sizes);
-    if (cdb_db_index_maintain(db, true) != 0) { /* everything works without it */
+    result = cdb_db_index_maintain(db, true, progress, context);
+    if (result == CHRONDB_EBUSY) /* cancelled */
+        return result;
+    if (result != 0) { /* everything works without it */
         cdb_repo_notice(db->repo, CHRONDB_NOTE, "the index was not brought up to date: %s",
                         chrondb_last_error()->message);
         cdb_error_clear();

@@ -16,7 +16,9 @@
 #include "util/time.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
-#define PUBLISHED_PACKS    12 /* so many windows, and packs are merged in between */
+#define PUBLISHED_PACKS    12    /* so many windows, and packs are merged in between */
+#define INDEX_AT_ONCE      10000 /* so many changes, and the index of words is brought up to date at the end */
+#define INDEX_WAIT_MS      5000
 
 struct chrondb_import {
     chrondb *db;
@@ -352,6 +354,19 @@ int chrondb_import_line(chrondb_import *import, const char *line, size_t size)
 
 /* ---- the end ----------------------------------------------------------------------------------- */
 
+/* A large import leaves the index as others shall find it: all processors build it, and large segments at once.
+ * Whatever happens, the import is done. */
+static void bring_up_index(chrondb_import *import)
+{
+    const struct cdb_window_counts *counts = cdb_window_counts(import->window);
+    if (import->options.no_index != 0 || counts->puts + counts->deletes < INDEX_AT_ONCE)
+        return;
+    if (cdb_db_index_bring_up(import->db, import->ref.ptr, INDEX_WAIT_MS, import->options.progress,
+                              import->options.progress_context) != 0)
+        cdb_db_index_set_due(import->db);
+    cdb_error_clear();
+}
+
 int chrondb_import_finish(chrondb_import *import)
 {
     cdb_error_clear();
@@ -374,6 +389,7 @@ int chrondb_import_finish(chrondb_import *import)
     if (result == 0) {
         import->durable_lines = import->resume.now.lines;
         cdb_resume_clear(&import->resume);
+        bring_up_index(import);
     }
     return fail(import, result);
 }

@@ -60,7 +60,11 @@ void cdb_db_index_attempt_end(chrondb *db, int dir, int result);
 /* ---- maintain.c ---- */
 
 /* Bring the catalogs of all branches up to date, merge (`all`: into one segment), remove what is not needed. 0 also if
- * somebody else is at it. */
-int cdb_db_index_maintain(chrondb *db, bool all);
+ * somebody else is at it (`all`: for a minute). */
+int cdb_db_index_maintain(chrondb *db, bool all, chrondb_progress progress, void *context);
+
+/* The same for one branch, now, for somebody who waits for it: for the index lock so long. CHRONDB_EBUSY "busy", or
+ * "cancelled" by the progress. */
+int cdb_db_index_bring_up(chrondb *db, const char *ref, int wait_ms, chrondb_progress progress, void *context);
 
 #endif

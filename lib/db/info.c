@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "db/handle.h"
+#include "index/shelf.h"
 #include "store/refs.h"
 #include "util/error.h"
 #include "util/fs.h"
@@ -94,6 +95,28 @@ static int ask_catalog(chrondb_snapshot *snapshot, chrondb_info *info)
     return 0;
 }
 
+/* The branch's shelf of words. */
+static void ask_shelf(chrondb *db, const char *ref, chrondb_info *info)
+{
+    struct cdb_shelf shelf;
+    int dir = cdb_db_index_directory(db, false);
+    int result = dir < 0 ? 1 : cdb_shelf_read(&shelf, dir, ref);
+    if (dir >= 0)
+        close(dir);
+    cdb_error_clear();
+    if (result != 0)
+        return;
+    info->search_commits = shelf.end < info->commits ? shelf.end : info->commits;
+    info->search_segments = shelf.segment_count;
+    memcpy(info->search_language, shelf.language, sizeof(shelf.language));
+    for (size_t i = 0; i < shelf.segment_count; i++) {
+        info->search_versions += shelf.segments[i].docs;
+        info->search_documents += shelf.segments[i].docs - shelf.segments[i].dead;
+        info->search_bytes += shelf.segments[i].bytes + shelf.segments[i].ends_bytes;
+    }
+    cdb_shelf_release(&shelf);
+}
+
 /* How many commits of the chain the files have. */
 static uint64_t covered_by_files(chrondb_snapshot *snapshot, const struct cdb_timeline *timeline)
 {
@@ -148,6 +171,7 @@ int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info)
         result = ask_trees(snapshot, info);
     if (result == 0) {
         measure_disk(db->repo->dir, info);
+        ask_shelf(db, snapshot->ref, info);
         cdb_db_index_measure(db, &info->index_bytes, &info->index_segments);
         if (db->index.path == NULL)
             info->disk_bytes += info->index_bytes;

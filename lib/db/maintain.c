@@ -2,9 +2,11 @@
  * Building catalogs: what is behind is caught up, segments are merged, or everything is built anew. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db/branches.h"
 #include "db/catchup.h"
+#include "db/ft_maintain.h"
 #include "db/handle.h"
 #include "store/lock.h"
 #include "store/refs.h"
@@ -18,11 +20,17 @@
 #define REINDEX_WAIT_MS 60000
 #define PROGRESS_STEP   64
 #define ROUNDS          8
+#define NO_BRANCH       4 /* a result: there is none of that name */
+#define LOOKS           4 /* at what a busy writer may be changing */
+#define LOOK_USECONDS   500u
+#define FEW_COMMITS     16 /* more are not a writer's that is just at it */
 
 struct builder {
     chrondb *db;
     int dir;
     bool all;
+    bool shared;      /* it is not the first branch */
+    const char *only; /* a branch; NULL: all of them */
     chrondb_progress progress;
     void *context;
     uint64_t done, total; /* commits */
@@ -82,16 +90,38 @@ static int step(struct cdb_catch_up *it)
 
 /* ---- a branch ---------------------------------------------------------------------------------- */
 
-static int bring_up(struct builder *builder, struct cdb_catch_up *it, const struct cdb_oid *head)
+/* What the files lack, and in *wrong whether that is so, or they have too much. A writer who is between its commit and
+ * the tail, or has committed since we looked at the branch, makes it look so: it is looked at again, since to put it
+ * right writers must wait. */
+static int look(struct builder *builder, struct cdb_catch_up *it, bool *wrong)
 {
-    int result = cdb_catch_up_open(it, false);
-    uint64_t before = result == 0 ? cdb_catalog_count(it->catalog) : 0;
-    if (result == 0)
-        result = cdb_catch_up_look(it, head);
+    int result = 0;
+    *wrong = true;
+    for (unsigned i = 0; result == 0 && i < LOOKS && *wrong && it->count <= FEW_COMMITS; i++) {
+        struct cdb_oid head;
+        uint64_t before = 0;
+        cdb_catch_up_release(it);
+        if (i > 0)
+            usleep(LOOK_USECONDS << i);
+        result = cdb_repo_ref(builder->db->repo, it->ref, &head);
+        if (result == 0)
+            result = cdb_catch_up_open(it, false);
+        if (result == 0)
+            before = cdb_catalog_count(it->catalog);
+        if (result == 0)
+            result = cdb_catch_up_look(it, &head);
+        *wrong = it->covered != before || it->count > 0;
+    }
+    return result == 1 ? NO_BRANCH : result;
+}
+
+static int bring_up(struct builder *builder, struct cdb_catch_up *it)
+{
+    bool wrong;
+    int result = look(builder, it, &wrong);
     if (result != 0)
         return result;
-    bool cut = it->covered != before, behind = it->count > 0;
-    bool due = cut || behind || cdb_catalog_save_due(it->catalog);
+    bool due = wrong || cdb_catalog_save_due(it->catalog);
     for (int round = 0; round < ROUNDS; round++) {
         builder->total += it->count;
         result = cdb_catch_up_add(it);
@@ -105,18 +135,38 @@ static int bring_up(struct builder *builder, struct cdb_catch_up *it, const stru
     return result;
 }
 
+static int tell_words(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    struct builder *builder = context;
+    if (builder->progress == NULL || builder->progress(builder->context, phase, done, total) == 0)
+        return 0;
+    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+}
+
+static int build_words(struct builder *builder, const char *ref)
+{
+    struct cdb_ft_work work = {.db = builder->db,
+                               .dir = builder->dir,
+                               .ref = ref,
+                               .all = builder->all,
+                               .shared = builder->shared,
+                               .step = tell_words,
+                               .context = builder};
+    return cdb_ft_maintain(&work);
+}
+
 static int build_branch(struct builder *builder, const char *ref)
 {
-    struct cdb_oid head;
-    int result = cdb_repo_ref(builder->db->repo, ref, &head);
-    if (result != 0)
-        return result == 1 ? 0 : result;
     struct cdb_catch_up it = {.db = builder->db, .ref = ref, .dir = builder->dir, .step = step, .context = builder};
-    result = bring_up(builder, &it, &head);
+    int result = bring_up(builder, &it);
     cdb_catch_up_release(&it);
+    if (result == NO_BRANCH)
+        return 0;
     if (result == 0)
         result = cdb_db_index_result(cdb_catalog_merge(builder->dir, ref, builder->all));
     CDB_FAULT("index-merged");
+    if (result == 0)
+        result = build_words(builder, ref);
     builder->branches += result == 0;
     return result;
 }
@@ -133,10 +183,13 @@ static int build_all(struct builder *builder)
 {
     struct cdb_branches branches;
     int first = 0;
+    if (builder->only != NULL)
+        return build_branch(builder, builder->only);
     int result = cdb_branches_list(&branches, builder->db->repo);
     if (result != 0)
         return result;
     for (size_t i = 0; i < branches.count && first != CDB_INDEX_LOST && first != CHRONDB_EBUSY; i++) {
+        builder->shared = i > 0;
         result = build_branch(builder, branches.names[i]);
         first = first != 0 ? first : result;
     }
@@ -163,13 +216,25 @@ static int build(struct builder *builder, bool anew)
     return result > 0 ? cdb_error(CHRONDB_EDAMAGED, "damaged", "the index cannot be built") : result;
 }
 
-int cdb_db_index_maintain(chrondb *db, bool all)
+int cdb_db_index_maintain(chrondb *db, bool all, chrondb_progress progress, void *context)
 {
-    struct builder builder = {.db = db, .all = all};
+    struct builder builder = {.db = db, .all = all, .progress = progress, .context = context};
     int lock;
-    int result = cdb_db_index_lock(db, 0, &builder.dir, &lock);
+    int result = cdb_db_index_lock(db, all ? REINDEX_WAIT_MS : 0, &builder.dir, &lock);
     if (result != 0)
         return result == CHRONDB_EBUSY ? 0 : result;
+    result = build(&builder, false);
+    cdb_db_index_unlock(&builder.dir, &lock);
+    return result;
+}
+
+int cdb_db_index_bring_up(chrondb *db, const char *ref, int wait_ms, chrondb_progress progress, void *context)
+{
+    struct builder builder = {.db = db, .only = ref, .progress = progress, .context = context};
+    int lock;
+    int result = cdb_db_index_lock(db, wait_ms, &builder.dir, &lock);
+    if (result != 0)
+        return result;
     result = build(&builder, false);
     cdb_db_index_unlock(&builder.dir, &lock);
     return result;

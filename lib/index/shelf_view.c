@@ -20,7 +20,7 @@ void cdb_shelf_view_close(struct cdb_shelf_view *view)
 {
     if (view == NULL)
         return;
-    for (size_t i = 0; i < view->count; i++)
+    for (size_t i = 0; view->parts != NULL && i < view->count; i++)
         part_release(&view->parts[i]);
     free(view->parts);
     cdb_shelf_release(&view->shelf);

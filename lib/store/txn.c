@@ -81,7 +81,8 @@ bool cdb_journal_agrees(const struct cdb_state *state, int fd)
         return fd < 0 || (peek(fd, 0, &record) == 0 && peek(fd, CDB_JOURNAL_HALF, &record) == 0);
     if (fd < 0)
         return state->checkpointed >= state->generation;
-    if (fstat(fd, &st) != 0 || (uint64_t)st.st_size < half + state->tail) /* cut in the middle of the last record */
+    if (fstat(fd, &st) != 0 ||
+        (state->tail > 0 && (uint64_t)st.st_size < half + state->tail)) /* cut in the middle of the last record */
         return false;
     if (state->last < state->tail &&
         (peek(fd, half + state->last, &record) != state->tail - state->last || record.generation != state->generation ||

@@ -58,7 +58,7 @@ load helper
 @test "info" {
     given init
     try info
-    same members '["path","branch","head","time","documents","tables","commits","loose_objects","packs","bytes","journal_bytes","index_bytes","index_commits","index_segments","format"]' "$(jq -c keys_unsorted <<<"$output")"
+    same members '["path","branch","head","time","documents","tables","commits","loose_objects","packs","bytes","journal_bytes","index_bytes","index_commits","index_segments","search_commits","search_documents","search_versions","search_segments","search_bytes","search_language","format"]' "$(jq -c keys_unsorted <<<"$output")"
     same empty '[null,null,0,0,0]' "$(jq -c '[.head,.time,.documents,.tables,.commits]' <<<"$output")"
     given put a:1 1
     given put b:1 1
