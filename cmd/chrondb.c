@@ -34,6 +34,7 @@ const struct cli_command cli_commands[] = {
     {"count", cmd_count, READ, 0, 1, "[PREFIX | --table TABLE]", "count documents", "keys"},
     {"tables", cmd_tables, READ | PAGE, 0, 0, "", "print the tables and how many documents they have", ""},
     {"exists", cmd_exists, READ, 1, 1, "KEY", "tell by the exit status whether a document exists", "keys"},
+    {"search", cmd_search, READ | PAGE, 0, ANY, "QUERY\n--ast JSON|@FILE|-", "find documents by words and fields", ""},
     {"batch", cmd_batch, WRITE | CREATE, 0, 1, "[FILE]", "do many operations as one commit, all of them or none",
      "files"},
     {"at", cmd_at, READ, 2, ANY, "WHEN KEY\nWHEN KEY... --records", "print a document as it was", "moments keys"},

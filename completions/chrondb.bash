@@ -64,7 +64,10 @@ _chrondb_offer_kind() { # KIND PREFIX
 _chrondb_offer_argument() { # OPTION PREFIX
     case $1 in
     --table) _chrondb_offer_kind tables "$2" ;;
-    --after) _chrondb_offer_kind keys "$2" ;;
+    --after)
+        [[ $command != search ]] || return 1 # it takes a cursor
+        _chrondb_offer_kind keys "$2"
+        ;;
     -b | --branch | --into) _chrondb_offer_kind branches "$2" ;;
     --at | --since | --until) _chrondb_offer_kind moments "$2" ;;
     --resolve) _chrondb_offer_kind files "$2" ;;

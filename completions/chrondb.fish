@@ -33,6 +33,7 @@ function __chrondb_offer_argument --argument-names option prefix typed
         case --table
             __chrondb_offer_kind tables "$prefix" "$typed"
         case --after
+            test "$__chrondb_command" = search; and return 1 # it takes a cursor
             __chrondb_offer_kind keys "$prefix" "$typed"
         case -b --branch --into
             __chrondb_offer_kind branches "$prefix" "$typed"
@@ -73,6 +74,7 @@ function __chrondb_complete
         set i (math $i + 1)
     end
 
+    set -g __chrondb_command $name
     set -l parts (string match -r -- '^(--[a-z-]+)=(.*)$' "$current")
     if set -q parts[2]; and __chrondb_offer_argument $parts[2] "$parts[2]=" "$parts[3]"
         return

@@ -107,6 +107,13 @@ typedef struct chrondb_time {
 /* RFC 3339 in UTC with nine digits after the second, "2026-11-21T07:44:00.123456789Z". */
 CHRONDB_API void chrondb_time_format(chrondb_time time, char out[CHRONDB_TIME_SIZE]);
 
+/* ---- progress ---------------------------------------------------------------------------------- */
+
+/* Told how far work has come: `done` of `total` (0: not known) steps of `phase`, a few words. Called up to a few
+ * hundred times a second. A nonzero result cancels: the function returns CHRONDB_EBUSY "cancelled", everything stays
+ * sound. */
+typedef int (*chrondb_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
+
 /* ---- open and create --------------------------------------------------------------------------- */
 
 typedef struct chrondb chrondb;
@@ -335,6 +342,9 @@ typedef struct chrondb_import_options {
     int force_time;
     int restart;         /* do not go on where an interrupted import ended: begin with the first line */
     int lock_timeout_ms; /* as in chrondb_write_options */
+    int no_index;        /* leave the index of words to maintenance; else a large import brings it up to date itself */
+    chrondb_progress progress; /* of that, or NULL. A nonzero result leaves the rest of it to maintenance */
+    void *progress_context;
 } chrondb_import_options;
 
 typedef struct chrondb_import_report {
@@ -494,16 +504,18 @@ typedef struct chrondb_info {
     uint64_t index_bytes;    /* of the derived index */
     uint64_t index_commits;  /* so many of `commits` it covers without catching up */
     uint64_t index_segments; /* its files of commits and keys, of all branches */
+    /* The index of words (chrondb_search) of the branch, as its files have it. */
+    uint64_t search_commits;   /* so many of `commits` it covers without catching up */
+    uint64_t search_documents; /* of the state after these */
+    uint64_t search_versions;  /* with the superseded ones, that searches of the past find */
+    uint64_t search_segments;  /* files with words */
+    uint64_t search_bytes;     /* of all its files */
+    char search_language[32];  /* that it was built for; "" if there is none */
 } chrondb_info;
 
 CHRONDB_API int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info);
 
 /* ---- care -------------------------------------------------------------------------------------- */
-
-/* Told how far work has come: `done` of `total` (0: not known) steps of `phase`, a few words. Called up to a few
- * hundred times a second. A nonzero result cancels: the function returns CHRONDB_EBUSY "cancelled", everything stays
- * sound. */
-typedef int (*chrondb_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
 
 typedef struct chrondb_gc_report {
     size_t size;
@@ -638,6 +650,141 @@ CHRONDB_API int chrondb_config_unset(chrondb *db, const char *name, int lock_tim
  * call. A nonzero result of `each` ends the walk and is returned. */
 CHRONDB_API int chrondb_config_list(chrondb *db, int (*each)(void *context, const chrondb_setting *setting),
                                     void *context);
+
+/* ---- search ------------------------------------------------------------------------------------ */
+
+/* Documents by their words and fields: the query language is chrondb-query(7). A search works on a snapshot, in the
+ * present or at any past moment, and finds every write that was acknowledged before the snapshot was opened: what the
+ * index does not have yet is read from git. Where very much is missing (the index was deleted, a large push came) it is
+ * built first, told through `progress`. */
+typedef struct chrondb_search chrondb_search;
+
+#define CHRONDB_SEARCH_LIMIT 10 /* hits, where no limit is given */
+
+typedef struct chrondb_search_options {
+    size_t size;
+    const char *table; /* documents of this table only; "": those without a table */
+    uint64_t limit;    /* at most so many hits; 0: CHRONDB_SEARCH_LIMIT; UINT64_MAX: all */
+    uint64_t offset;   /* hits passed over first */
+    /* chrondb_search_cursor of an earlier search with the same query, table, sort and default operator: go on behind
+     * it. The commit that it was made at is searched then, whatever the snapshot shows: pages fit together also when
+     * writes come in between. */
+    const char *after;
+    const char *sort;          /* "FIELD[:asc|:desc],..."; "_score" and "_key" are fields too; NULL: best score first.
+                                * Missing values come last; hits that are equal are in key order. */
+    int default_and;           /* words side by side: 1, all must match; 0, any */
+    int count_only;            /* no hits, only the total (and facets); limit, offset, sort and after do not matter */
+    int total;                 /* count all hits too */
+    int keys_only;             /* hits carry no value, no document is read for them */
+    int explain;               /* tell the plan, and how each score came about */
+    const char *const *facets; /* fields whose values are counted over all hits */
+    size_t facet_count;
+    uint64_t facet_limit;      /* values a field, the most frequent first; 0: all */
+    chrondb_progress progress; /* of an index that must be built first, or NULL. Cancelled: CHRONDB_EBUSY "cancelled" */
+    void *progress_context;
+} chrondb_search_options;
+
+/* Run a query. The search belongs to the caller; the snapshot must outlive it. Errors: CHRONDB_EUSAGE "invalid_query"
+ * (the query is malformed: error.line and column say where in it, column counts characters), "invalid_sort",
+ * "too_many_values" (there are more different long strings than can be sorted by), and "invalid_cursor" (`after` is
+ * none, or of another query; or its commit is gone). */
+CHRONDB_API int chrondb_search_open(chrondb_search **out, chrondb_snapshot *snapshot, const char *query,
+                                    const chrondb_search_options *options);
+
+/* The same for a query in JSON, chrondb-query(7): {"clauses":[...],"sort":[...],"limit":N,"offset":N,"after":CURSOR}.
+ * What it says of sort, limit, offset and after counts where the options say nothing. A "branch" must be the one that
+ * the snapshot was opened on: see chrondb_search_ast_branch. Errors as for chrondb_search_open; line and column are
+ * positions in the JSON. */
+CHRONDB_API int chrondb_search_open_ast(chrondb_search **out, chrondb_snapshot *snapshot, const char *ast, size_t size,
+                                        const chrondb_search_options *options);
+
+/* Which branch a query in JSON names: 0, or CHRONDB_NOTFOUND: none. CHRONDB_EUSAGE "invalid_query". */
+CHRONDB_API int chrondb_search_ast_branch(const char *ast, size_t size, chrondb_buffer *branch);
+
+/* After an "invalid_query": two lines for people, the line of the query (or of the JSON) that it is about, and a caret
+ * below the place. `line` and `column` are the error's. The text may be anything; of a long line only what is around
+ * the place is shown. */
+CHRONDB_API int chrondb_search_mark(chrondb_buffer *out, const char *query, size_t size, size_t line, size_t column);
+
+/* How a score came about: one line, part of the nearest line before it with a smaller depth. */
+typedef struct chrondb_score {
+    unsigned depth;
+    double value;
+    const char *text;
+} chrondb_score;
+
+typedef struct chrondb_hit {
+    const char *key;   /* borrowed until the search is freed */
+    const char *value; /* the document, byte for byte; borrowed until the next call on the search; NULL: keys_only */
+    size_t value_size;
+    double score;                /* NAN: the order does not depend on it, and it was not worked out */
+    const chrondb_score *scores; /* with explain; borrowed until the search is freed */
+    size_t score_count;
+} chrondb_hit;
+
+/* The hits in order. 0, CHRONDB_END, or an error. */
+CHRONDB_API int chrondb_search_next(chrondb_search *search, chrondb_hit *hit);
+CHRONDB_API void chrondb_search_free(chrondb_search *search);
+
+/* How many documents match in all: with total or count_only, else 0. Exact. */
+CHRONDB_API uint64_t chrondb_search_total(const chrondb_search *search);
+
+/* What to give as `after` to get the hits behind this search's last one; NULL: there are no more. Borrowed until the
+ * search is freed. */
+CHRONDB_API const char *chrondb_search_cursor(const chrondb_search *search);
+
+/* The commit that was searched, in hex; NULL: the snapshot is empty. Borrowed until the search is freed. */
+CHRONDB_API const char *chrondb_search_commit(const chrondb_search *search);
+
+/* One value of a facet and how many hits have it. Borrowed until the search is freed. */
+typedef struct chrondb_facet {
+    const char *value; /* as JSON */
+    size_t value_size;
+    uint64_t count;
+} chrondb_facet;
+
+/* The values of options.facets[index], most frequent first, then in the order of sorting; *distinct (may be NULL) is
+ * how many there are, also beyond facet_limit. */
+CHRONDB_API size_t chrondb_search_facet(const chrondb_search *search, size_t index, const chrondb_facet **values,
+                                        uint64_t *distinct);
+
+/* One step of the plan, with options.explain: in pre-order, a part of the nearest step before it with a smaller depth.
+ * Texts are borrowed until the search is freed. */
+typedef struct chrondb_step {
+    unsigned depth;
+    const char *kind;         /* "term", "phrase", "and", "or", "not", "wildcard", "range", "all" ... */
+    const char *text;         /* what it looks for, or "" */
+    const char *how;          /* "block-max", "exhaustive", "leapfrog" ..., or "" */
+    uint64_t df, documents;   /* documents that it finds (superseded versions count too), of how many with the field */
+    double weight;            /* boost times idf, or the constant score */
+    double average_length;    /* tokens in the field */
+    uint64_t forms;           /* words that a wildcard or fuzzy term stands for */
+    uint64_t postings;        /* read */
+    uint64_t blocks, skipped; /* blocks of postings that were read, and passed over */
+    uint64_t verified;        /* documents that had to be read */
+} chrondb_step;
+
+/* Step number `index` of the plan: 0, or CHRONDB_END: there are not so many. */
+CHRONDB_API int chrondb_search_step(const chrondb_search *search, size_t index, chrondb_step *step);
+
+/* What was read, with options.explain. */
+typedef struct chrondb_search_stats {
+    size_t size;
+    uint64_t segments;  /* of the index that were read */
+    uint64_t caught_up; /* documents that the index did not have, read from git for this search */
+} chrondb_search_stats;
+CHRONDB_API void chrondb_search_get_stats(const chrondb_search *search, chrondb_search_stats *stats);
+
+/* Bytes [start, end) of a JSON text. */
+typedef struct chrondb_mark {
+    size_t start, end;
+} chrondb_mark;
+
+/* Which bytes of a hit's document match the query: words inside of strings, and whole numbers and literals. `json` is
+ * the value of a hit, or that laid out anew (chrondb_json_format). Ascending, not overlapping; borrowed until the next
+ * call on the search. CHRONDB_EINVALID: it is not JSON. */
+CHRONDB_API int chrondb_search_highlight(chrondb_search *search, const char *json, size_t size,
+                                         const chrondb_mark **marks, size_t *count);
 
 /* ---- JSON text --------------------------------------------------------------------------------- */
 

@@ -52,6 +52,10 @@ run 'chrondb restore user:2 --at "$before"'
 run 'chrondb log'
 run 'chrondb diff "$before" now'
 
+say 'Found by words and fields, now and then.'
+run "chrondb search 'name:bob OR age:[30 TO *]'"
+run 'chrondb search alice --at "$before" --no-value'
+
 say 'Several changes, all of them or none.'
 run "printf '%s\\n' '{\"op\":\"put\",\"key\":\"order:7\",\"value\":{\"total\":99.90}}' '{\"op\":\"patch\",\"key\":\"user:1\",\"value\":{\"orders\":1}}' | chrondb batch -m 'first order'"
 

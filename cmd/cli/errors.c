@@ -11,6 +11,7 @@ void cli_error_release(struct cli_error *error)
     cli_text_release(&error->key);
     cli_text_release(&error->path);
     cli_text_release(&error->current);
+    cli_text_release(&error->place);
     *error = (struct cli_error){0};
 }
 
@@ -163,6 +164,7 @@ void cli_error_print(const struct cli_error *error, bool json)
         cli_text_adds(&line, "chrondb: ");
         cli_text_add_safe(&line, cli_text_string(&error->message), error->message.size);
         cli_text_addc(&line, '\n');
+        cli_text_adds(&line, cli_text_string(&error->place));
     }
     line.failed |= error->message.failed;
     print_line(&line);

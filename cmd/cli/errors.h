@@ -25,6 +25,7 @@ struct cli_error {
     struct cli_text message;
     struct cli_text key, path, current; /* empty: none */
     size_t line, column;
+    struct cli_text place; /* lines that show it to people; without control characters */
 };
 
 void cli_error_release(struct cli_error *error);
@@ -44,7 +45,7 @@ int cli_error_adopt(struct cli_error *error);
 int cli_error_context(struct cli_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_error_set_key(struct cli_error *error, const char *key);
 
-/* One line on stderr: for people, or as a JSON object. */
+/* One line on stderr: for people, with those that show the place behind it, or as a JSON object. */
 void cli_error_print(const struct cli_error *error, bool json);
 
 /* "chrondb: LEVEL: TEXT" on stderr. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ void cli_output_free(struct cli_output *out)
     cli_text_release(&out->cells);
     cli_text_release(&out->pending);
     chrondb_buffer_free(&out->layout);
+    free(out->marks);
     free(out);
 }
 
@@ -113,8 +115,33 @@ static const char *key_of(const struct cli_output *out)
     return out->key != NULL ? out->key : "a stored document";
 }
 
-const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size, enum cli_value *type)
+/* Note what is to be seen of the document in out->layout. */
+static void note_marks(struct cli_output *out)
 {
+    const chrondb_mark *marks = NULL;
+    size_t count = 0;
+    if (out->mark(out->mark_context, out->layout.data, out->layout.size, &marks, &count) != 0) {
+        cli_error_context(out->error, "cannot show '%s'", key_of(out));
+        return;
+    }
+    if (count > out->mark_room - out->mark_count) {
+        chrondb_mark *grown = realloc(out->marks, (out->mark_count + count) * sizeof *grown);
+        if (grown == NULL) {
+            cli_error_memory(out->error);
+            return;
+        }
+        out->marks = grown;
+        out->mark_room = out->mark_count + count;
+    }
+    if (count > 0)
+        memcpy(out->marks + out->mark_count, marks, count * sizeof *marks);
+    out->mark_count += count;
+}
+
+const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size, enum cli_value *type,
+                               size_t *first_mark)
+{
+    *first_mark = out->mark_count;
     int result = chrondb_json_format(&out->layout, document, *size, out->terminal ? CHRONDB_JSON_SAFE : 0);
     if (result != 0) {
         if (result != CHRONDB_EINVALID)
@@ -125,6 +152,8 @@ const char *cli_output_compact(struct cli_output *out, const char *document, siz
         *size = 4;
         return "null";
     }
+    if (out->mark != NULL)
+        note_marks(out);
     *size = out->layout.size;
     return out->layout.data;
 }
@@ -138,6 +167,7 @@ void cli_output_begin(struct cli_output *out)
     out->key = NULL;
     out->depth = 0;
     out->first_member = true;
+    out->mark_count = 0;
     out->format->begin(out);
 }
 
@@ -194,6 +224,20 @@ void cli_output_json(struct cli_output *out, const char *name, const char *docum
     member(out, name, CLI_VALUE_JSON, document, size);
 }
 
+bool cli_output_paints(const struct cli_output *out)
+{
+    return out->color && out->format != &cli_output_as_raw;
+}
+
+void cli_output_marked(struct cli_output *out, const char *name, const char *document, size_t size,
+                       cli_output_mark mark, void *context)
+{
+    out->mark = mark;
+    out->mark_context = context;
+    cli_output_json(out, name, document, size);
+    out->mark = NULL;
+}
+
 static bool is_space(char byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
@@ -222,6 +266,22 @@ void cli_output_number(struct cli_output *out, const char *name, uint64_t value)
 {
     char text[24];
     int size = snprintf(text, sizeof text, "%" PRIu64, value);
+    member(out, name, CLI_VALUE_LITERAL, text, (size_t)size);
+}
+
+void cli_output_real(struct cli_output *out, const char *name, double value)
+{
+    char text[32];
+    int size = 0;
+    if (!isfinite(value)) {
+        cli_output_null(out, name);
+        return;
+    }
+    for (int digits = 1; digits <= 9; digits++) {
+        size = snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtof(text, NULL) == (float)value)
+            break;
+    }
     member(out, name, CLI_VALUE_LITERAL, text, (size_t)size);
 }
 

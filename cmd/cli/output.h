@@ -48,10 +48,18 @@ int cli_output_end(struct cli_output *out);
 void cli_output_string(struct cli_output *out, const char *name, const char *value);
 void cli_output_commit(struct cli_output *out, const char *name, const char *hex);
 void cli_output_json(struct cli_output *out, const char *name, const char *document, size_t size);
+/* The same, and what `mark` says of the text that is printed (the document without insignificant white space) is seen:
+ * ascending parts of it, none within another, borrowed until `mark` is called again. Only where cli_output_paints. */
+typedef int (*cli_output_mark)(void *context, const char *json, size_t size, const chrondb_mark **marks, size_t *count);
+bool cli_output_paints(const struct cli_output *out);
+void cli_output_marked(struct cli_output *out, const char *name, const char *document, size_t size,
+                       cli_output_mark mark, void *context);
 /* A document that is to be put again: as JSON for programs it stands to the byte as it was put, if it can stand in a
  * line; else as _json prints it, and a member "text" behind it is the string of its bytes. */
 void cli_output_exact(struct cli_output *out, const char *name, const char *document, size_t size);
 void cli_output_number(struct cli_output *out, const char *name, uint64_t value);
+/* With as few digits as a float needs; null if it is no number. */
+void cli_output_real(struct cli_output *out, const char *name, double value);
 void cli_output_bool(struct cli_output *out, const char *name, bool value);
 void cli_output_null(struct cli_output *out, const char *name);
 void cli_output_time(struct cli_output *out, const char *name, chrondb_time value);

@@ -28,8 +28,8 @@ struct cli_output_format {
 extern const struct cli_output_format cli_output_as_json, cli_output_as_text, cli_output_as_raw;
 
 enum {
-    CLI_OUTPUT_DEPTH = 4,     /* brackets open at a time */
-    CLI_OUTPUT_COLUMNS = 16,  /* members that get a column of their own */
+    CLI_OUTPUT_DEPTH = 8,     /* brackets open at a time */
+    CLI_OUTPUT_COLUMNS = 32,  /* members that get a column of their own */
     CLI_OUTPUT_BUFFER = 65536 /* bytes per write */
 };
 
@@ -55,6 +55,12 @@ struct cli_output {
     struct cli_text invalid; /* why its document is none; empty: it is one */
     const char *key;         /* its member "key", for errors, or NULL */
     chrondb_buffer layout;
+
+    cli_output_mark mark; /* of the document that comes next, or NULL */
+    void *mark_context;
+    chrondb_mark *marks; /* what is to be seen: parts of the document, then of the line */
+    size_t mark_count, mark_room;
+
     char brackets[CLI_OUTPUT_DEPTH];
     int depth;
     bool first_member;
@@ -73,8 +79,14 @@ struct cli_output {
 void cli_output_write(struct cli_output *out, const char *data, size_t size);
 /* How JSON is to be laid out for who reads it: CHRONDB_JSON_*, 0 for programs. */
 unsigned cli_output_layout(const struct cli_output *out);
+/* Between these a part is seen: in reverse, which no colour undoes. */
+#define CLI_OUTPUT_MARK   "\x1b[7m"
+#define CLI_OUTPUT_UNMARK "\x1b[27m"
+
 /* A document without insignificant white space; safe for terminals if the output goes to one. "null" and
- * CLI_VALUE_NULL if it is none (then out->invalid says why). Borrowed from out->layout. */
-const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size, enum cli_value *type);
+ * CLI_VALUE_NULL if it is none (then out->invalid says why). Borrowed from out->layout. The marks that it adds to
+ * out->marks, from number *first_mark on, are parts of it. */
+const char *cli_output_compact(struct cli_output *out, const char *document, size_t *size, enum cli_value *type,
+                               size_t *first_mark);
 
 #endif

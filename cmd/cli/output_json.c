@@ -21,13 +21,24 @@ static void name_member(struct cli_output *out, const char *name)
     }
 }
 
+/* The marks of the document that stands at the end of the line become those of the line. */
+static void shift_marks(struct cli_output *out, size_t mark)
+{
+    for (; mark < out->mark_count; mark++) {
+        out->marks[mark].start += out->line.size;
+        out->marks[mark].end += out->line.size;
+    }
+}
+
 static void member(struct cli_output *out, const char *name, enum cli_value type, const char *value, size_t size)
 {
+    size_t mark;
     name_member(out, name);
     if (type == CLI_VALUE_STRING || type == CLI_VALUE_COMMIT)
         cli_text_add_json(&out->line, value, size);
     else if (type == CLI_VALUE_JSON) {
-        value = cli_output_compact(out, value, &size, &type);
+        value = cli_output_compact(out, value, &size, &type, &mark);
+        shift_marks(out, mark);
         cli_text_add(&out->line, value, size);
     } else
         cli_text_add(&out->line, value, size);
@@ -57,11 +68,38 @@ static void write_indented(struct cli_output *out, const char *text, size_t size
     }
 }
 
+/* A copy of the line as it was laid out, with the marks painted. The layout differs from the line by white space
+ * outside of strings, where the line has none, and by colours, which the line cannot hold. */
+static void paint(struct cli_output *out, struct cli_text *painted)
+{
+    const char *line = out->line.data, *text = out->layout.data;
+    const chrondb_mark *mark = out->marks, *end = out->marks + out->mark_count;
+    size_t at = 0; /* in the line */
+    for (size_t i = 0; i < out->layout.size;) {
+        size_t colour = text[i] == '\x1b' ? strcspn(text + i, "m") + 1 : 0;
+        if (colour > 0 || text[i] != line[at]) {
+            size_t size = colour > 0 ? colour : 1;
+            cli_text_add(painted, text + i, size);
+            i += size;
+            continue;
+        }
+        if (mark < end && at == mark->start)
+            cli_text_adds(painted, CLI_OUTPUT_MARK);
+        cli_text_addc(painted, text[i++]);
+        at++;
+        if (mark < end && at == mark->end) {
+            cli_text_adds(painted, CLI_OUTPUT_UNMARK);
+            mark++;
+        }
+    }
+}
+
 static void write_record(struct cli_output *out, bool element)
 {
     const char *text = cli_text_string(&out->line);
     size_t size = out->line.size;
     unsigned flags = cli_output_layout(out);
+    struct cli_text painted = {0};
     if (flags != 0) {
         if (chrondb_json_format(&out->layout, text, size, flags) != 0) {
             cli_error_adopt(out->error);
@@ -70,10 +108,18 @@ static void write_record(struct cli_output *out, bool element)
         text = out->layout.data;
         size = out->layout.size;
     }
+    if (flags != 0 && out->mark_count > 0) {
+        paint(out, &painted);
+        text = cli_text_string(&painted);
+        size = painted.size;
+        if (painted.failed)
+            cli_error_memory(out->error);
+    }
     if (element && out->pretty)
         write_indented(out, text, size);
     else
         cli_output_write(out, text, size);
+    cli_text_release(&painted);
 }
 
 static void end(struct cli_output *out)

@@ -18,12 +18,13 @@ static bool is_wanted(const struct cli_output *out, const char *name)
 
 static void member(struct cli_output *out, const char *name, enum cli_value type, const char *value, size_t size)
 {
+    size_t mark;
     if (!is_wanted(out, name))
         return;
     if (out->line.size > 0)
         cli_text_addc(&out->line, '\n');
     if (type == CLI_VALUE_JSON)
-        value = cli_output_compact(out, value, &size, &type);
+        value = cli_output_compact(out, value, &size, &type, &mark);
     if (type == CLI_VALUE_NULL)
         return;
     if (out->terminal)

@@ -55,20 +55,36 @@ static void name_nested(struct cli_output *out, const char *name)
     }
 }
 
+/* With the marks from that number on. */
+static void add_marked(struct cli_output *out, const char *value, size_t size, size_t mark)
+{
+    size_t at = 0;
+    for (; mark < out->mark_count; mark++) {
+        const chrondb_mark *part = &out->marks[mark];
+        cli_text_add_safe(&out->line, value + at, part->start - at);
+        cli_text_adds(&out->line, CLI_OUTPUT_MARK);
+        cli_text_add_safe(&out->line, value + part->start, part->end - part->start);
+        cli_text_adds(&out->line, CLI_OUTPUT_UNMARK);
+        at = part->end;
+    }
+    cli_text_add_safe(&out->line, value + at, size - at);
+}
+
 static void member(struct cli_output *out, const char *name, enum cli_value type, const char *value, size_t size)
 {
+    size_t mark = out->mark_count;
     if (out->depth == 0)
         start_cell(out, name);
     else
         name_nested(out, name);
     if (type == CLI_VALUE_JSON)
-        value = cli_output_compact(out, value, &size, &type);
+        value = cli_output_compact(out, value, &size, &type, &mark);
     if (type == CLI_VALUE_COMMIT && size > COMMIT_DIGITS)
         size = COMMIT_DIGITS;
     if (type == CLI_VALUE_NULL)
         cli_text_addc(&out->line, '-');
     else
-        cli_text_add_safe(&out->line, value, size);
+        add_marked(out, value, size, mark);
     if (out->depth == 0)
         end_cell(out);
 }

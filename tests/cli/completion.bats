@@ -86,6 +86,16 @@ complete_bash() {
     same name 'search.language' "$(complete_bash 'chrondb config get sea')"
 }
 
+@test "bash: searches" {
+    fill
+    same options $'--after=\n--ast=\n--at=' "$(complete_bash 'chrondb search --a' | sort)"
+    same operators $'or\nand' "$(complete_bash 'chrondb search --default-op=')"
+    same tables 'user' "$(complete_bash 'chrondb search x --table u')"
+    same 'no keys for a cursor' '' "$(complete_bash 'chrondb search x --after us')"
+    same 'nor for a query' '' "$(complete_bash 'chrondb search us')"
+    same keys 'user:1 user:2' "$(complete_bash 'chrondb list --after us' | paste -sd' ')"
+}
+
 @test "bash: files and directories" {
     fill
     mkdir data

@@ -17,13 +17,16 @@ roff comment '.\\" clock: TIME' sets it for the next one. Sizes on disk depend o
 
 $CHRONDB_BIN is the program, built with CHRONDB_TEST_HOOKS.
 """
+import contextlib
 import datetime
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 WIDTH = 74
 HOME = "/home/alice/shop"
@@ -133,9 +136,23 @@ def environment(base):
             "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
 
 
+@contextlib.contextmanager
+def temporary_directory():
+    """Removed at the end, also if a process in the background still writes there."""
+    path = tempfile.mkdtemp()
+    try:
+        yield path
+    finally:
+        for _ in range(100):
+            shutil.rmtree(path, ignore_errors=True)
+            if not os.path.exists(path):
+                break
+            time.sleep(0.1)
+
+
 def run(commands):
     """(output lines, exit status) of each."""
-    with tempfile.TemporaryDirectory() as base:
+    with temporary_directory() as base:
         base = os.path.realpath(base)
         shop = os.path.join(base, "shop")
         os.mkdir(shop)
