@@ -133,7 +133,11 @@ static bool is_same_form(const struct cdb_words *words, uint32_t a, uint32_t b)
 
 /* ---- values ------------------------------------------------------------------------------------- */
 
+/* Of a form whose value is not in `values`: not made yet; several terms have it; it is a term with the same documents.
+ */
 #define NO_VALUE SIZE_MAX
+#define IS_UNION (SIZE_MAX - 1)
+#define IS_TERM  (SIZE_MAX - 2)
 
 /* Keep a dictionary's value for the forms. */
 static size_t keep_value(struct cdb_build *build, const unsigned char *value, size_t len)
@@ -258,7 +262,7 @@ static int write_term(struct cdb_build *build, const struct cdb_term *term, uint
     return result;
 }
 
-/* The lists of its forms, but of those that are marked. */
+/* The lists of its forms, but of those that other terms have too. */
 static int write_split(struct cdb_build *build, struct split *split, uint32_t forms, size_t *values)
 {
     struct cdb_list_writer *list = &build->writer.list;
@@ -280,26 +284,38 @@ static int write_split(struct cdb_build *build, struct split *split, uint32_t fo
     return result;
 }
 
+/* Is the term's only form the same text, and no other term's? */
+static bool is_form(const struct cdb_build *build, const struct cdb_term *term, size_t value)
+{
+    const struct cdb_form *form = cdb_words_form(&build->builder->words, term->first_form);
+
+    return term->forms == 1 && value == NO_VALUE && form->form_len == form->term_len &&
+           memcmp(form->text, form->text + form->form_len, form->form_len) == 0;
+}
+
 /* One term in one leaf. */
 static int add_term(struct cdb_build *build, uint32_t number, uint32_t stamp, struct split *split, uint32_t *whole_df)
 {
     const struct cdb_term *term = &build->builder->words.terms[number];
+    size_t *values = build->form_values + build->first_forms[number], len;
     unsigned char value[CDB_LIST_VALUE_MAX];
-    size_t len;
     int result = term->forms > 1 ? split_begin(split, term->forms) : 0;
 
     if (result == 0)
         result = write_term(build, term, stamp, split, whole_df);
-    if (result == 0)
-        result = cdb_list_end(&build->writer.list, value, &len);
+    if (result != 0)
+        return result;
+    build->writer.list.is_form = is_form(build, term, values[0]);
+    result = cdb_list_end(&build->writer.list, value, &len);
     if (result != 0)
         return result;
     cdb_ft_writer_entry(&build->writer, build->number[term->path], value, len);
-    if (!build->builder->words.differ)
-        return 0;
     if (term->forms > 1)
-        return write_split(build, split, term->forms, build->form_values + build->first_forms[number]);
-    build->form_values[build->first_forms[number]] = keep_value(build, value, len);
+        return write_split(build, split, term->forms, values);
+    if (build->writer.list.is_form)
+        values[0] = IS_TERM;
+    else if (values[0] == NO_VALUE)
+        values[0] = keep_value(build, value, len);
     return 0;
 }
 
@@ -388,16 +404,17 @@ static int write_form(struct cdb_build *build, const struct word *forms, size_t 
     uint32_t row = build->number[term->path];
     unsigned char made[CDB_LIST_VALUE_MAX];
     const unsigned char *value = made;
-    size_t len;
+    size_t at = build->form_values[build->first_forms[form->term] + form->ordinal], len;
 
+    if (at == IS_TERM)
+        return 0;
     if (count > 1) {
         int result = write_union(build, forms, count, made, &len);
 
         if (result != 0)
             return result;
     } else {
-        value = (const unsigned char *)build->values.ptr +
-                build->form_values[build->first_forms[form->term] + form->ordinal] + 1;
+        value = (const unsigned char *)build->values.ptr + at + 1;
         len = value[-1];
         if (term->forms == 1)
             return cdb_ft_writer_form_as(&build->writer, form->text, form->form_len, row, form->text + form->form_len,
@@ -406,21 +423,43 @@ static int write_form(struct cdb_build *build, const struct word *forms, size_t 
     return cdb_ft_writer_form(&build->writer, form->text, form->form_len, row, value, len);
 }
 
-static int write_forms(struct cdb_build *build)
+/* The end of those that are the same form in the same leaf as the one at `first`. */
+static size_t end_of_form(const struct cdb_build *build, const struct word *order, size_t first)
+{
+    const struct cdb_words *words = &build->builder->words;
+    size_t next = first + 1;
+
+    while (next < words->form_count && is_same_form(words, order[first].number, order[next].number))
+        next++;
+    return next;
+}
+
+static int write_forms(struct cdb_build *build, const struct word *order)
 {
     size_t count = build->builder->words.form_count;
-    struct word *order = sort_forms(build);
-    int result = order == NULL ? CHRONDB_ESYSTEM : cdb_buf_check(&build->values);
+    int result = cdb_buf_check(&build->values);
 
     cdb_ft_writer_begin_forms(&build->writer);
     for (size_t i = 0, next; result == 0 && i < count; i = next) {
-        for (next = i + 1; next < count; next++)
-            if (!is_same_form(&build->builder->words, order[i].number, order[next].number))
-                break;
+        next = end_of_form(build, order, i);
         result = write_form(build, order + i, next - i);
     }
-    free(order);
     return result;
+}
+
+/* Which forms several terms have. */
+static void mark_unions(struct cdb_build *build, const struct word *order)
+{
+    const struct cdb_words *words = &build->builder->words;
+
+    for (size_t i = 0, next; i < words->form_count; i = next) {
+        next = end_of_form(build, order, i);
+        for (size_t k = i; next - i > 1 && k < next; k++) {
+            const struct cdb_form *form = cdb_words_form(words, order[k].number);
+
+            build->form_values[build->first_forms[form->term] + form->ordinal] = IS_UNION;
+        }
+    }
 }
 
 /* Where the forms of each term begin among all. */
@@ -445,11 +484,15 @@ static int number_forms(struct cdb_build *build)
 
 int cdb_build_words(struct cdb_build *build)
 {
-    int result = number_forms(build);
+    struct word *order = sort_forms(build);
+    int result = order == NULL ? CHRONDB_ESYSTEM : number_forms(build);
 
-    if (result == 0)
+    if (result == 0) {
+        mark_unions(build, order);
         result = write_terms(build);
-    if (result == 0 && build->builder->words.differ)
-        result = write_forms(build);
+    }
+    if (result == 0)
+        result = write_forms(build, order);
+    free(order);
     return result == 0 ? cdb_ft_writer_end_words(&build->writer) : result;
 }

@@ -27,8 +27,6 @@ enum cdb_ft_section_type {
     CDB_FT_SECTION_COUNT = 13
 };
 
-#define CDB_FT_HAS_FORMS 1u /* a flag of the segment */
-
 #define CDB_FT_KEY_BLOCK       32                                                /* documents */
 #define CDB_FT_KEY_BLOCK_BYTES ((size_t)CDB_FT_KEY_BLOCK * (CDB_FT_KEY_MAX + 4)) /* at most */
 #define CDB_FT_FROMS_PADDING   8
@@ -40,10 +38,11 @@ enum cdb_ft_section_type {
 #define CDB_FT_DEPTH_MAX 1000 /* components of a path */
 
 /* Flags of a list, in the lowest bits of its value. */
-#define CDB_FT_LIST_BITS      3
+#define CDB_FT_LIST_BITS      4
 #define CDB_FT_LIST_DOCUMENTS 1u
 #define CDB_FT_LIST_INLINE    2u
 #define CDB_FT_LIST_APART     4u
+#define CDB_FT_LIST_FORM      8u /* a term's: it is a form, too; see chrondb-index(5) */
 
 /* The table of the blocks: `last` documents, then rows. */
 #define CDB_FT_SKIP_LAST      4

@@ -45,7 +45,7 @@ static void begin_block(struct cdb_list_writer *writer)
 void cdb_list_begin(struct cdb_list_writer *writer, bool documents_only)
 {
     writer->documents_only = documents_only;
-    writer->apart = false;
+    writer->apart = writer->is_form = false;
     writer->df = writer->before = 0;
     writer->total = 0;
     writer->offset = cdb_sink_size(writer->postings);
@@ -249,7 +249,8 @@ static int add_table(struct cdb_list_writer *writer)
 
 static unsigned char *put_head(const struct cdb_list_writer *writer, unsigned char *p, unsigned flags)
 {
-    flags |= (writer->documents_only ? CDB_FT_LIST_DOCUMENTS : 0) | (writer->apart ? CDB_FT_LIST_APART : 0);
+    flags |= (writer->documents_only ? CDB_FT_LIST_DOCUMENTS : 0) | (writer->apart ? CDB_FT_LIST_APART : 0) |
+             (writer->is_form ? CDB_FT_LIST_FORM : 0);
     p = cdb_varint_put(p, (uint64_t)writer->df << CDB_FT_LIST_BITS | flags);
     return writer->documents_only ? p : cdb_varint_put(p, writer->total - writer->df);
 }

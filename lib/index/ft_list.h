@@ -24,6 +24,7 @@ struct cdb_list_writer {
     uint64_t postings_start, positions_start; /* of the sections in the sinks */
     /* the list */
     bool documents_only, apart;
+    bool is_form;        /* of a term: set it before the end */
     uint32_t df, before; /* documents so far; one more than the last one */
     uint64_t total;
     uint64_t offset, positions_offset; /* where the list, its positions, begin in the sinks */

@@ -28,7 +28,6 @@ static int survey(struct cdb_merger *merger)
         uint32_t count = cdb_ft_docs(in->segment), from;
 
         merger->filtered = merger->filtered || in->keep != NULL;
-        merger->has_forms = merger->has_forms || cdb_ft_info(in->segment)->has_forms;
         for (uint32_t doc = 0; result == 0 && doc < count; doc++) {
             if (!is_kept(in, doc))
                 continue;

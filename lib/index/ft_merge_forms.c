@@ -12,21 +12,16 @@
 /* The term of the walker's form, if it has its documents: false if not. */
 static bool get_stem(const struct cdb_walker *walker, char *stem, size_t *len)
 {
-    const unsigned char *p = walker->cursor.value, *end = p + walker->cursor.value_len;
-    struct cdb_ft_stem found;
+    const unsigned char *p = walker->value, *end = p + walker->value_len;
+    struct cdb_ft_stem found = {walker->text_len, 0, p};
     uint64_t head;
 
     if (!walker->entry.has_freqs)
         return false;
-    if (!walker->forms) { /* each form is its term */
-        memcpy(stem, walker->cursor.key, walker->text_len);
-        *len = walker->text_len;
-        return true;
-    }
-    if (!cdb_varint_get(&p, end, &head) || !cdb_ft_get_stem(&p, end, &found) || found.shared > walker->text_len ||
-        found.rest > CDB_DICT_KEY_MAX - found.shared)
+    if (!walker->is_form && (!cdb_varint_get(&p, end, &head) || !cdb_ft_get_stem(&p, end, &found) ||
+                             found.shared > walker->text_len || found.rest > CDB_DICT_KEY_MAX - found.shared))
         return false;
-    memcpy(stem, walker->cursor.key, found.shared);
+    memcpy(stem, walker->text, found.shared);
     memcpy(stem + found.shared, found.bytes, found.rest);
     *len = found.shared + found.rest;
     return true;
@@ -76,24 +71,25 @@ static int gather_docs(struct cdb_merger_words *words, uint32_t row)
     return result;
 }
 
+/* The key of a text in a row, which is not too long. */
+static size_t make_key(char key[CDB_DICT_KEY_MAX + 1 + CDB_FT_FIELD_KEY_MAX], const char *text, size_t len,
+                       uint32_t row)
+{
+    memcpy(key, text, len);
+    key[len] = '\0';
+    return len + 1 + cdb_ft_field_key((unsigned char *)key + len + 1, row);
+}
+
 /* Write the form with the list of its term, if that has its documents: 0, or 1 if it has more. All documents of the
  * form are documents of the term, so their number decides. */
 static int write_as_stem(struct cdb_merger_words *words, uint32_t row)
 {
-    unsigned char field[CDB_FT_FIELD_KEY_MAX];
+    char key[CDB_DICT_KEY_MAX + 1 + CDB_FT_FIELD_KEY_MAX];
     struct cdb_dict_cursor cursor;
-    char key[CDB_DICT_KEY_MAX];
     const unsigned char *p;
-    size_t field_len = cdb_ft_field_key(field, row);
     uint64_t head;
-    int result;
+    int result = cdb_dict_find(&cursor, &words->terms, key, make_key(key, words->stem, words->stem_len, row));
 
-    if (words->stem_len + 1 + field_len > sizeof(key))
-        return 1;
-    memcpy(key, words->stem, words->stem_len);
-    key[words->stem_len] = '\0';
-    memcpy(key + words->stem_len + 1, field, field_len);
-    result = cdb_dict_find(&cursor, &words->terms, key, words->stem_len + 1 + field_len);
     if (result != 0)
         return result;
     p = cursor.value;
@@ -103,13 +99,38 @@ static int write_as_stem(struct cdb_merger_words *words, uint32_t row)
                                  words->stem_len, cursor.value, cursor.value_len);
 }
 
+/* Is the form a term, too, in all sources, and does the dictionary of terms say it? 0, or 1 if not. Forms ascend. */
+static int is_term(struct cdb_merger_words *words, uint32_t row)
+{
+    char key[CDB_DICT_KEY_MAX + 1 + CDB_FT_FIELD_KEY_MAX];
+    size_t len = make_key(key, words->text, words->text_len, row);
+    struct cdb_dict_cursor *term = &words->term;
+    int order = -1, result = 0;
+
+    for (size_t i = 0; i < words->count; i++)
+        if (words->walkers[i].chosen && words->walkers[i].row == row && !words->walkers[i].is_form)
+            return 1;
+    while (result == 0 && !words->terms_ended) {
+        order = cdb_bytes_compare(term->key, term->key_len, key, len);
+        if (order >= 0)
+            break;
+        result = cdb_dict_next(term);
+        words->terms_ended = result != 0;
+    }
+    if (result < 0)
+        return result;
+    return order != 0 || words->terms_ended || term->value_len == 0 || (term->value[0] & CDB_FT_LIST_FORM) == 0;
+}
+
 static int merge_form_list(struct cdb_merger_words *words, uint32_t row)
 {
     struct cdb_ft_writer *writer = &words->merger->writer;
     unsigned char value[CDB_LIST_VALUE_MAX];
     size_t len;
-    int result;
+    int result = is_term(words, row);
 
+    if (result <= 0)
+        return result;
     find_stem(words, row);
     result = gather_docs(words, row);
     if (result != 0 || words->doc_count == 0)
@@ -157,6 +178,11 @@ int cdb_merger_forms(struct cdb_merger_words *words)
             (struct cdb_dict){map, (const unsigned char *)writer->terms_index.ptr, len, writer->terms_index.len};
     }
     cdb_ft_writer_begin_forms(writer);
+    if (result == 0) {
+        result = cdb_dict_first(&words->term, &words->terms);
+        words->terms_ended = result == 1;
+        result = result == 1 ? 0 : result;
+    }
     while (result == 0 && cdb_walkers_choose(words)) {
         result = merge_form(words);
         if (result == 0)

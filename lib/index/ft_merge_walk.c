@@ -3,27 +3,38 @@
  * Words of several segments side by side, and their lists under new numbers. */
 #include <string.h>
 
+#include "index/bytes.h"
 #include "index/ft_merger_words.h"
 #include "util/array.h"
 
 /* ---- dictionaries ------------------------------------------------------------------------------- */
 
-/* What the cursor is at. `result`: what it said. */
-static int settle(struct cdb_merger_words *words, struct cdb_walker *walker, int result)
+/* At the entry of the cursor. */
+static void look(struct cdb_walker *walker, const struct cdb_dict_cursor *cursor, uint32_t field)
 {
-    struct cdb_dict_cursor *cursor = &walker->cursor;
+    walker->text = cursor->key;
+    walker->value = cursor->value;
+    walker->value_len = cursor->value_len;
+    walker->row = field > 0 ? walker->source->rows[field] : 0;
+}
+
+/* What the cursor of terms is at. `result`: what it said. */
+static int settle_term(struct cdb_walker *walker, int result)
+{
+    const struct cdb_ft_segment *segment = walker->source->segment;
+    struct cdb_dict_cursor *cursor = &walker->walk.sides[0].cursor;
     uint32_t field;
 
     for (; result == 0; result = cdb_dict_next(cursor)) {
-        if (!cdb_ft_split_key(walker->source->segment, cursor->key, cursor->key_len, &walker->text_len, &field) ||
-            field > cdb_ft_info(walker->source->segment)->fields)
+        if (!cdb_ft_split_key(segment, cursor->key, cursor->key_len, &walker->text_len, &field) ||
+            field > segment->info.fields)
             return cdb_index_damaged("a word of a segment of words is not what was written");
-        walker->row = field > 0 ? walker->source->rows[field] : 0;
-        if (field == 0 ? words->forms : walker->row == 0)
+        look(walker, cursor, field);
+        if (field > 0 && walker->row == 0)
             continue;
+        walker->is_form = field > 0 && cursor->value_len > 0 && (cursor->value[0] & CDB_FT_LIST_FORM) != 0;
         if (field > 0)
-            result = cdb_ft_entry_get(walker->source->segment, walker->forms, cursor->value, cursor->value_len,
-                                      &walker->entry);
+            result = cdb_ft_entry_get(segment, false, cursor->value, cursor->value_len, &walker->entry);
         walker->entry.field = field;
         return result;
     }
@@ -31,14 +42,32 @@ static int settle(struct cdb_merger_words *words, struct cdb_walker *walker, int
     return result == 1 ? 0 : result;
 }
 
+/* What the walk of forms is at. `result`: what it said. */
+static int settle_form(struct cdb_walker *walker, int result)
+{
+    struct cdb_ft_walk *walk = &walker->walk;
+
+    for (; result == 0; result = cdb_ft_walk_next(walk)) {
+        look(walker, &walk->sides[walk->side].cursor, walk->entry.field);
+        walker->text_len = walk->text_len;
+        walker->entry = walk->entry;
+        walker->is_form = walk->side == 0;
+        if (walker->row != 0)
+            return 0;
+    }
+    walker->ended = result == 1;
+    return result == 1 ? 0 : result;
+}
+
 int cdb_walker_next(struct cdb_merger_words *words, struct cdb_walker *walker)
 {
-    return settle(words, walker, cdb_dict_next(&walker->cursor));
+    return words->forms ? settle_form(walker, cdb_ft_walk_next(&walker->walk))
+                        : settle_term(walker, cdb_dict_next(&walker->walk.sides[0].cursor));
 }
 
 static int compare_text(const struct cdb_walker *a, const char *text, size_t len)
 {
-    return cdb_bytes_compare(a->cursor.key, a->text_len, text, len);
+    return cdb_bytes_compare(a->text, a->text_len, text, len);
 }
 
 void cdb_walker_choose(const struct cdb_merger_words *words, struct cdb_walker *walker)
@@ -54,12 +83,12 @@ bool cdb_walkers_choose(struct cdb_merger_words *words)
     for (size_t i = 0; i < words->count; i++) {
         struct cdb_walker *walker = &words->walkers[i];
 
-        if (!walker->ended && (least == NULL || compare_text(walker, least->cursor.key, least->text_len) < 0))
+        if (!walker->ended && (least == NULL || compare_text(walker, least->text, least->text_len) < 0))
             least = walker;
     }
     if (least == NULL)
         return false;
-    memcpy(words->text, least->cursor.key, least->text_len);
+    memcpy(words->text, least->text, least->text_len);
     words->text_len = least->text_len;
     for (size_t i = 0; i < words->count; i++)
         words->walkers[i].chosen =
@@ -97,6 +126,7 @@ int cdb_walkers_pass(struct cdb_merger_words *words, uint32_t row)
 /* Before the first entry of all. */
 int cdb_walkers_begin(struct cdb_merger_words *words, bool forms)
 {
+    struct cdb_ft_range all;
     int result = 0;
 
     words->forms = forms;
@@ -105,9 +135,11 @@ int cdb_walkers_begin(struct cdb_merger_words *words, bool forms)
         const struct cdb_ft_segment *segment = walker->source->segment;
 
         walker->ended = false;
-        walker->forms = forms && segment->info.has_forms;
-        result = cdb_dict_first(&walker->cursor, walker->forms ? &segment->forms : &segment->terms);
-        result = settle(words, walker, result);
+        result = cdb_ft_find_field(segment, NULL, 0, &all);
+        if (result == 0 && forms)
+            result = settle_form(walker, cdb_ft_walk_forms(&walker->walk, segment, "", 0, &all));
+        else if (result == 0)
+            result = settle_term(walker, cdb_dict_first(&walker->walk.sides[0].cursor, &segment->terms));
     }
     return result;
 }

@@ -52,16 +52,20 @@ static int write_run(struct cdb_merger_words *words, struct cdb_walker *walker, 
     return result;
 }
 
-/* The list of the term in a row; nothing if none of its documents is taken. */
+/* The list of the term in a row; nothing if none of its documents is taken. It is a form, too, where it is one in all
+ * sources; those that have the form only, of another term, are found with the forms. */
 static int merge_list(struct cdb_merger_words *words, uint32_t row, uint32_t *fresh)
 {
     struct cdb_ft_writer *writer = &words->merger->writer;
     unsigned char value[CDB_LIST_VALUE_MAX];
     struct cdb_walker *walker;
+    bool is_form = true;
     uint32_t limit;
     size_t len;
     int result = cdb_walkers_open(words, row);
 
+    for (size_t i = 0; i < words->count; i++)
+        is_form = is_form && (!words->walkers[i].chosen || words->walkers[i].row != row || words->walkers[i].is_form);
     cdb_list_begin(&writer->list, false);
     while (result == 0 && (walker = cdb_walkers_doc(words, &limit)) != NULL) {
         if (walker->next == limit)
@@ -70,6 +74,7 @@ static int merge_list(struct cdb_merger_words *words, uint32_t row, uint32_t *fr
     }
     if (result != 0 || writer->list.df == 0)
         return result;
+    writer->list.is_form = is_form;
     result = cdb_list_end(&writer->list, value, &len);
     if (result == 0)
         cdb_ft_writer_entry(writer, row, value, len);
@@ -86,13 +91,13 @@ static int whole_df(struct cdb_merger_words *words, uint32_t *df)
 
     for (size_t i = 0; result == 0 && i < words->count; i++) {
         struct cdb_walker *walker = &words->walkers[i];
-        const unsigned char *p = walker->cursor.value;
+        const unsigned char *p = walker->value;
         uint64_t own = walker->entry.df;
 
         if (!walker->chosen)
             continue;
         if (walker->row == 0) {
-            if (!cdb_varint_get(&p, p + walker->cursor.value_len, &own) || own > cdb_ft_docs(walker->source->segment))
+            if (!cdb_varint_get(&p, p + walker->value_len, &own) || own > cdb_ft_docs(walker->source->segment))
                 return cdb_index_damaged("a term is in more documents than there are");
             result = cdb_walker_next(words, walker);
             cdb_walker_choose(words, walker);
@@ -155,7 +160,7 @@ int cdb_merger_words(struct cdb_merger *merger)
         words->walkers[words->count++].source = &merger->sources[i];
     if (result == 0)
         result = merge_terms(words);
-    if (result == 0 && merger->has_forms)
+    if (result == 0)
         result = cdb_merger_forms(words);
     free(words->walkers);
     free(words->docs);

@@ -35,7 +35,6 @@ struct cdb_merger {
     struct cdb_sink columns;           /* by path: places in it */
     struct cdb_ft_row *leaves;         /* by path: leaf, values, column, column_len */
     uint32_t *stamps;                  /* by new document: the last term that it was counted for; if filtered */
-    bool has_forms;
     int (*interrupted)(void *context);
     void *context;
     unsigned ticks;

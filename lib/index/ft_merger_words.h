@@ -10,13 +10,15 @@
 /* An entry of a source's dictionary whose field is not gone. */
 struct cdb_walker {
     struct cdb_merger_source *source;
-    bool forms; /* its own; else those of a segment without forms, or terms */
-    bool ended;
-    struct cdb_dict_cursor cursor;
-    size_t text_len; /* of the key */
-    uint32_t row;    /* 0: the term in any field */
+    struct cdb_ft_walk walk; /* of terms its cursor only: sides[0] */
+    bool ended, chosen;
+    bool is_form; /* a term that is a form, too; a form that is a term, too */
+    const char *text;
+    size_t text_len;
+    const unsigned char *value;
+    size_t value_len;
+    uint32_t row; /* 0: the term in any field */
     struct cdb_ft_entry entry;
-    bool chosen;
     struct cdb_ft_postings postings;
     uint32_t next; /* the new number of the document that the postings are at; CDB_FT_END */
     /* Of the block that the postings are in, all at once, so that the waits for memory overlap: */
@@ -35,6 +37,8 @@ struct cdb_merger_words {
     uint32_t stamp;
     /* of forms: the dictionary of terms that was written */
     struct cdb_dict terms;
+    struct cdb_dict_cursor term; /* at or behind the form */
+    bool terms_ended;
     uint32_t *docs; /* of the form */
     size_t doc_count, doc_room;
     bool same; /* in all sources the form's documents are those of the term: */

@@ -44,7 +44,6 @@ static bool get_numbers(struct cdb_ft_segment *segment, const unsigned char *p)
     info->fields = cdb_le_get32(p + 4);
     info->min_from = cdb_le_get32(p + 8);
     info->max_from = cdb_le_get32(p + 12);
-    info->has_forms = (cdb_le_get32(p + 16) & CDB_FT_HAS_FORMS) != 0;
     info->number = segment->pages.number;
     info->bytes = segment->pages.file_len;
     if (info->docs > CDB_FT_DOCS_MAX || info->min_from > info->max_from || info->max_from == UINT32_MAX)

@@ -49,7 +49,6 @@ struct cdb_ft_info {
     uint32_t min_from, max_from; /* 0 without documents */
     uint32_t fields;             /* numbers are 1 .. fields */
     uint64_t number, bytes;      /* of the file */
-    bool has_forms;              /* false: every form is its own term */
 };
 
 const struct cdb_ft_info *cdb_ft_info(const struct cdb_ft_segment *segment);
@@ -168,19 +167,26 @@ struct cdb_ft_entry {
     uint64_t positions, positions_len;
 };
 
-/* A walk over entries, in the order of their texts, then fields. Large (more than 1 KB). */
+/* A walk over entries, in the order of their texts, then fields. Large (more than 2 KB). */
 struct cdb_ft_walk {
     const struct cdb_ft_segment *segment;
     struct cdb_ft_range range;
-    bool forms, one;   /* of the dictionary of forms; of one text only */
     uint32_t whole_df; /* of the text, see cdb_ft_walk_term */
     const char *text;  /* of the entry; valid until the walk moves */
     size_t text_len;
     struct cdb_ft_entry entry;
+
     /* private: */
-    struct cdb_dict_cursor cursor;
-    const char *prefix; /* borrowed; what texts must begin with */
+    bool forms;         /* else one term */
+    const char *prefix; /* borrowed; what texts must begin with, or, of a term, be */
     size_t prefix_len;
+    struct cdb_ft_walk_side {
+        struct cdb_dict_cursor cursor;
+        bool form, ended; /* of the dictionary of forms, not of terms */
+        size_t text_len;
+        uint32_t field;
+    } sides[2];    /* terms, or forms that are terms too; forms that are not */
+    unsigned side; /* the one that the entry is of */
 };
 
 /* The entries of one term, one for each leaf field of the range that it occurs in: 0 at the first; 1: there is none.

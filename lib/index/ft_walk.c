@@ -125,32 +125,54 @@ int cdb_ft_entry_get(const struct cdb_ft_segment *segment, bool form, const unsi
 
 /* ---- walking ------------------------------------------------------------------------------------ */
 
-static const struct cdb_dict *dict_of(const struct cdb_ft_walk *walk)
+/* Is the side's entry, a term's, a form's too? The flags are in the first byte. */
+static bool is_form(const struct cdb_ft_walk_side *side)
 {
-    return walk->forms ? &walk->segment->forms : &walk->segment->terms;
+    return side->form || (side->cursor.value_len > 0 && (side->cursor.value[0] & CDB_FT_LIST_FORM) != 0);
 }
 
-/* From where the cursor is, on to the first entry that is wanted. `result`: what the cursor said. */
-static int settle(struct cdb_ft_walk *walk, int result)
+/* From where the side's cursor is, on to the first entry that is wanted, or the end. `result`: what the cursor said. */
+static int settle_side(const struct cdb_ft_walk *walk, struct cdb_ft_walk_side *side, int result)
 {
-    struct cdb_dict_cursor *cursor = &walk->cursor;
-    uint32_t field;
+    struct cdb_dict_cursor *cursor = &side->cursor;
 
     for (; result == 0; result = cdb_dict_next(cursor)) {
-        if (!cdb_ft_split_key(walk->segment, cursor->key, cursor->key_len, &walk->text_len, &field) ||
-            field > walk->segment->info.fields)
+        if (!cdb_ft_split_key(walk->segment, cursor->key, cursor->key_len, &side->text_len, &side->field) ||
+            side->field > walk->segment->info.fields)
             return bad_entry();
-        if (walk->one ? walk->text_len != walk->prefix_len : walk->text_len < walk->prefix_len)
-            return 1;
+        if (walk->forms ? side->text_len < walk->prefix_len : side->text_len != walk->prefix_len)
+            break;
         if (walk->prefix_len > 0 && memcmp(cursor->key, walk->prefix, walk->prefix_len) != 0)
-            return 1;
-        if (field < walk->range.first || field >= walk->range.last)
-            continue;
-        walk->text = cursor->key;
-        walk->entry.field = field;
-        return cdb_ft_entry_get(walk->segment, walk->forms, cursor->value, cursor->value_len, &walk->entry);
+            break;
+        if (side->field >= walk->range.first && side->field < walk->range.last && (!walk->forms || is_form(side)))
+            return 0;
     }
-    return result;
+    side->ended = result >= 0;
+    return result >= 0 ? 0 : result;
+}
+
+/* The walk is at the lesser side then: 0, or 1 at the end. Where both have the same word the dictionary of forms is
+ * right. */
+static int choose(struct cdb_ft_walk *walk)
+{
+    struct cdb_ft_walk_side *a = &walk->sides[0], *b = &walk->sides[1], *side;
+    int order = 0, result = 0;
+
+    if (!a->ended && !b->ended) {
+        order = cdb_bytes_compare(a->cursor.key, a->cursor.key_len, b->cursor.key, b->cursor.key_len);
+        if (order == 0)
+            result = settle_side(walk, a, cdb_dict_next(&a->cursor));
+        if (result != 0)
+            return result;
+    } else if (a->ended && b->ended) {
+        return 1;
+    }
+    walk->side = a->ended || (!b->ended && order >= 0);
+    side = &walk->sides[walk->side];
+    walk->text = side->cursor.key;
+    walk->text_len = side->text_len;
+    walk->entry.field = side->field;
+    return cdb_ft_entry_get(walk->segment, side->form, side->cursor.value, side->cursor.value_len, &walk->entry);
 }
 
 static void begin(struct cdb_ft_walk *walk, const struct cdb_ft_segment *segment, const char *prefix, size_t len,
@@ -165,12 +187,17 @@ static void begin(struct cdb_ft_walk *walk, const struct cdb_ft_segment *segment
     walk->text = "";
     walk->text_len = 0;
     walk->entry.field = 0;
+    for (int i = 0; i < 2; i++) {
+        walk->sides[i].form = i == 1;
+        walk->sides[i].ended = true;
+    }
+    walk->side = 0;
 }
 
 /* At the first entry of a term: in how many documents is it? */
 static int get_whole_df(struct cdb_ft_walk *walk)
 {
-    struct cdb_dict_cursor *cursor = &walk->cursor;
+    const struct cdb_dict_cursor *cursor = &walk->sides[0].cursor;
     const unsigned char *p = cursor->value;
     uint64_t df;
     size_t text_len;
@@ -200,44 +227,67 @@ static int get_whole_df(struct cdb_ft_walk *walk)
 int cdb_ft_walk_term(struct cdb_ft_walk *walk, const struct cdb_ft_segment *segment, const char *term, size_t len,
                      const struct cdb_ft_range *range)
 {
+    struct cdb_dict_cursor *cursor = &walk->sides[0].cursor;
     char key[CDB_DICT_KEY_MAX];
     int result;
 
     begin(walk, segment, term, len, range);
     walk->forms = false;
-    walk->one = true;
-    if (len + 1 + CDB_FT_FIELD_KEY_MAX > sizeof(key) || memchr(term, '\0', len) != NULL)
+    if (len + 1 + CDB_FT_FIELD_KEY_MAX > sizeof(key) || memchr(walk->prefix, '\0', len) != NULL)
         return 1;
-    memcpy(key, term, len);
+    memcpy(key, walk->prefix, len);
     key[len] = '\0';
-    result = cdb_dict_seek(&walk->cursor, &segment->terms, key, len + 1);
+    result = cdb_dict_seek(cursor, &segment->terms, key, len + 1);
     if (result == 0)
         result = get_whole_df(walk);
     if (result == 0 && walk->range.first > WALK_OVER)
-        result = cdb_dict_seek(&walk->cursor, &segment->terms, key,
+        result = cdb_dict_seek(cursor, &segment->terms, key,
                                len + 1 + cdb_ft_field_key((unsigned char *)key + len + 1, walk->range.first));
-    return settle(walk, result);
+    walk->sides[0].ended = false;
+    result = settle_side(walk, &walk->sides[0], result);
+    return result == 0 ? choose(walk) : result;
+}
+
+/* Both sides to the first entry whose text is not below `text`. */
+static int seek(struct cdb_ft_walk *walk, const char *text, size_t len)
+{
+    int result = 0;
+
+    for (int i = 0; result == 0 && i < 2; i++) {
+        struct cdb_ft_walk_side *side = &walk->sides[i];
+        const struct cdb_dict *dict = side->form ? &walk->segment->forms : &walk->segment->terms;
+
+        side->ended = false;
+        result = settle_side(walk, side, cdb_dict_seek(&side->cursor, dict, text, len));
+    }
+    return result == 0 ? choose(walk) : result;
 }
 
 int cdb_ft_walk_forms(struct cdb_ft_walk *walk, const struct cdb_ft_segment *segment, const char *prefix, size_t len,
                       const struct cdb_ft_range *range)
 {
     begin(walk, segment, prefix, len, range);
-    walk->forms = segment->info.has_forms; /* else the terms serve */
-    walk->one = false;
-    if (len > CDB_DICT_KEY_MAX)
-        return 1;
-    return settle(walk, cdb_dict_seek(&walk->cursor, dict_of(walk), prefix, len));
+    walk->forms = true;
+    return len > CDB_DICT_KEY_MAX ? 1 : seek(walk, walk->prefix, len);
 }
 
 int cdb_ft_walk_next(struct cdb_ft_walk *walk)
 {
-    return settle(walk, cdb_dict_next(&walk->cursor));
+    struct cdb_ft_walk_side *side = &walk->sides[walk->side];
+    int result = settle_side(walk, side, cdb_dict_next(&side->cursor));
+
+    return result == 0 ? choose(walk) : result;
 }
 
 int cdb_ft_walk_seek(struct cdb_ft_walk *walk, const char *text, size_t len)
 {
+    struct cdb_ft_walk_side *side = &walk->sides[0];
+    int result;
+
     if (walk->text_len > 0 && cdb_bytes_compare(walk->text, walk->text_len, text, len) >= 0)
         return 0;
-    return settle(walk, cdb_dict_seek(&walk->cursor, dict_of(walk), text, len));
+    if (walk->forms)
+        return seek(walk, text, len);
+    result = settle_side(walk, side, cdb_dict_seek(&side->cursor, &walk->segment->terms, text, len));
+    return result == 0 ? choose(walk) : result;
 }

@@ -200,8 +200,6 @@ static int add_form(struct cdb_words *words, struct cdb_occurrence *own)
     if (result == 0)
         result = slots_add(&words->form_slots, own->hash, own->form);
     words->form_count++;
-    words->differ =
-        words->differ || form.form_len != form.term_len || memcmp(text, text + form.form_len, form.form_len) != 0;
     return result;
 }
 

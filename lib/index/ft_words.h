@@ -128,7 +128,6 @@ struct cdb_words {
     size_t form_count;
     struct cdb_word_slots form_slots, term_slots; /* numbers: offset / CDB_FORM_STEP; of the term */
     uint64_t key;                                 /* of the hashes */
-    bool differ;                                  /* some form is not its term */
     struct cdb_occurrence batch[CDB_WORDS_BATCH];
     size_t batched, text_used;
     char text[CDB_WORDS_TEXT];

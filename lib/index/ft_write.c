@@ -294,7 +294,6 @@ int cdb_ft_writer_end_terms(struct cdb_ft_writer *writer)
 
 void cdb_ft_writer_begin_forms(struct cdb_ft_writer *writer)
 {
-    writer->has_forms = true;
     begin_dict(writer);
 }
 
@@ -317,7 +316,7 @@ int cdb_ft_writer_form_as(struct cdb_ft_writer *writer, const char *form, size_t
         return out_of_order();
     while (shared < len && shared < term_len && form[shared] == term[shared])
         shared++;
-    p = cdb_varint_put(p, head);
+    p = cdb_varint_put(p, head & ~(uint64_t)CDB_FT_LIST_FORM);
     p = cdb_varint_put(p, shared);
     p = cdb_varint_put(p, term_len - shared);
     memcpy(p, term + shared, term_len - shared);
@@ -335,7 +334,7 @@ int cdb_ft_writer_end_words(struct cdb_ft_writer *writer)
     add_sink(writer, CDB_FT_POSITIONS, &writer->positions);
     add_sink(writer, CDB_FT_TERMS, &writer->terms_data);
     result = add_section(writer, CDB_FT_TERMS_INDEX, &writer->terms_index);
-    if (result == 0 && writer->has_forms)
+    if (result == 0)
         result = end_dict(writer, CDB_FT_FORMS, CDB_FT_FORMS_INDEX);
     return result;
 }
@@ -391,7 +390,6 @@ static void put_head(struct cdb_ft_writer *writer, uint32_t fields)
     cdb_le_put32(head + 4, fields);
     cdb_le_put32(head + 8, writer->min_from);
     cdb_le_put32(head + 12, writer->max_from);
-    cdb_le_put32(head + 16, writer->has_forms ? CDB_FT_HAS_FORMS : 0);
     cdb_le_put32(head + 20, CDB_FT_SECTION_COUNT);
     for (uint32_t type = 1; type <= CDB_FT_SECTION_COUNT; type++) {
         unsigned char *entry = head + CDB_FT_HEAD + (type - 1) * CDB_FT_SECTION_ENTRY;

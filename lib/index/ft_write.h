@@ -35,7 +35,6 @@ struct cdb_ft_writer {
     uint32_t entry_count;
     char text[CDB_DICT_KEY_MAX];
     size_t text_len;
-    bool has_forms;
 };
 
 /* `dir` -1: in memory. The range of `from` must be right. Release it whatever comes back. 0, or CHRONDB_ESYSTEM. */
@@ -63,14 +62,14 @@ void cdb_ft_writer_entry(struct cdb_ft_writer *writer, uint32_t field, const uns
 int cdb_ft_writer_end_term(struct cdb_ft_writer *writer, uint32_t whole_df);
 int cdb_ft_writer_end_terms(struct cdb_ft_writer *writer);
 
-/* Forms, if there are any, one entry after the other: with the value of a list of documents only, or the same documents
- * as a term in the field, with the term's value. */
+/* Forms that are not terms with the same documents (list.is_form), one entry after the other: with the value of a list
+ * of documents only, or the same documents as a term in the field, with the term's value. */
 void cdb_ft_writer_begin_forms(struct cdb_ft_writer *writer);
 int cdb_ft_writer_form(struct cdb_ft_writer *writer, const char *form, size_t len, uint32_t field,
                        const unsigned char *value, size_t value_len);
 int cdb_ft_writer_form_as(struct cdb_ft_writer *writer, const char *form, size_t len, uint32_t field, const char *term,
                           size_t term_len, const unsigned char *value, size_t value_len);
-/* Behind the forms, or the terms if there are none. */
+/* Behind the forms. */
 int cdb_ft_writer_end_words(struct cdb_ft_writer *writer);
 
 /* Columns are appended to the file (writer->file). */

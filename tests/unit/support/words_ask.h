@@ -220,55 +220,61 @@ static inline void ask_entry(const struct words_ear *ear, struct cdb_ft_segment 
     }
 }
 
-/* Of the words in a dictionary, and then by their texts. */
-static inline void ask_words(const struct words_ear *ear, struct cdb_ft_segment *segment, bool forms)
+static inline void ask_forms(const struct words_ear *ear, struct cdb_ft_segment *segment)
 {
-    struct cdb_ft_range all, range;
-    struct cdb_ft_walk walk, other;
-    uint32_t left = ASK_ENTRIES;
-    uint64_t name = (uint64_t)(forms ? 5 : 6) << 32, walked = (uint64_t)(forms ? 7 : 8) << 32;
-    int result;
+    struct cdb_ft_range all;
+    struct cdb_ft_walk walk;
+    uint64_t name = UINT64_C(5) << 32;
+    int result = cdb_ft_find_field(segment, NULL, 0, &all);
 
-    if (!ask_ok(ear, cdb_ft_find_field(segment, NULL, 0, &all)))
-        return;
-    result = cdb_ft_walk_forms(&walk, segment, "", 0, &all);
-    for (; left > 0; left--, name += 8) {
-        ear->question(ear->context, walked + left);
+    if (result == 0)
+        result = cdb_ft_walk_forms(&walk, segment, "", 0, &all);
+    for (uint32_t left = ASK_ENTRIES; left > 0; left--, name += 8) {
+        ear->question(ear->context, name);
         if (!ask_ok(ear, result))
             break;
         ask_text(ear, walk.text, walk.text_len);
         ear->answer(ear->context, walk.entry.field);
-        ask_entry(ear, segment, &walk.entry, name);
-        if (!forms) {
-            char text[CDB_DICT_KEY_MAX];
-            size_t len = walk.text_len;
-
-            memcpy(text, walk.text, len);
-            range = (struct cdb_ft_range){walk.entry.field, walk.entry.field + 1, walk.entry.field};
-            ear->question(ear->context, name + 6);
-            if (ask_ok(ear, cdb_ft_walk_term(&other, segment, text, len, &range))) {
-                ear->answer(ear->context, other.whole_df);
-                ear->answer(ear->context, other.entry.df);
-                ask_ok(ear, cdb_ft_walk_next(&other));
-            }
-        }
+        ask_entry(ear, segment, &walk.entry, name + 1);
         result = cdb_ft_walk_next(&walk);
+    }
+}
+
+/* Of the terms in the dictionary, and then by their texts. */
+static inline void ask_terms(const struct words_ear *ear, struct cdb_ft_segment *segment)
+{
+    uint64_t name = UINT64_C(6) << 32;
+    struct cdb_dict_cursor cursor;
+    int result = cdb_dict_first(&cursor, &segment->terms);
+
+    for (uint32_t left = ASK_ENTRIES; left > 0; left--, name += 8) {
+        struct cdb_ft_range range;
+        struct cdb_ft_walk walk;
+        uint32_t field;
+        size_t len;
+
+        ear->question(ear->context, name);
+        if (!ask_ok(ear, result) || !cdb_ft_split_key(segment, cursor.key, cursor.key_len, &len, &field))
+            break;
+        range = (struct cdb_ft_range){field, field + 1, field};
+        if (field > 0 && ask_ok(ear, cdb_ft_walk_term(&walk, segment, cursor.key, len, &range))) {
+            ear->answer(ear->context, walk.whole_df);
+            ask_entry(ear, segment, &walk.entry, name + 1);
+            ask_ok(ear, cdb_ft_walk_next(&walk));
+        }
+        result = cdb_dict_next(&cursor);
     }
 }
 
 static inline void ask_all(const struct words_ear *ear, struct cdb_ft_segment *segment)
 {
     uint32_t fields = cdb_ft_info(segment)->fields;
-    bool forms = segment->info.has_forms;
 
     ask_docs(ear, segment);
     for (uint32_t i = 0; i <= fields && i < ASK_FIELDS; i++)
         ask_field(ear, segment, i);
-    if (forms)
-        ask_words(ear, segment, true);
-    segment->info.has_forms = false; /* the terms serve as forms, so that they can be walked */
-    ask_words(ear, segment, false);
-    segment->info.has_forms = forms;
+    ask_forms(ear, segment);
+    ask_terms(ear, segment);
 }
 
 /* ---- checksums ---------------------------------------------------------------------------------- */
