@@ -179,12 +179,10 @@ static bool branch_exists(void *context, const char *ref)
 }
 
 /* A branch that cannot be read keeps no other from its index: the first error is told in the end. */
-static int build_all(struct builder *builder)
+static int build_branches(struct builder *builder)
 {
     struct cdb_branches branches;
     int first = 0;
-    if (builder->only != NULL)
-        return build_branch(builder, builder->only);
     int result = cdb_branches_list(&branches, builder->db->repo);
     if (result != 0)
         return result;
@@ -194,10 +192,17 @@ static int build_all(struct builder *builder)
         first = first != 0 ? first : result;
     }
     cdb_branches_release(&branches);
-    if (first == 0)
-        first = cdb_db_index_result(cdb_catalog_sweep(builder->dir, branch_exists, builder));
-    CDB_FAULT("index-swept");
     return first;
+}
+
+/* The branch that is meant, or all; and what was merged goes. */
+static int build_all(struct builder *builder)
+{
+    int result = builder->only != NULL ? build_branch(builder, builder->only) : build_branches(builder);
+    if (result == 0)
+        result = cdb_db_index_result(cdb_catalog_sweep(builder->dir, branch_exists, builder));
+    CDB_FAULT("index-swept");
+    return result;
 }
 
 /* Once more from nothing where files turn out to be damaged. The caller holds the index lock. */
