@@ -172,9 +172,10 @@ int cdb_list_bound(struct cdb_list *list, const struct cdb_similarity *similarit
 {
     float best = 0;
 
+    *bound = 0;
+    *freq = 0;
     if (!is_thick(list))
         return bound_thin(list, from, *to, bound, freq);
-    *freq = 0;
     for (uint32_t target = from; target < *to; target = list->last + 1) {
         int result = look(list, similarity, target);
 
@@ -189,22 +190,6 @@ int cdb_list_bound(struct cdb_list *list, const struct cdb_similarity *similarit
     }
     *bound = best;
     return 0;
-}
-
-int cdb_lists_bound(struct cdb_list *lists, size_t count, const struct cdb_similarity *similarity, uint32_t from,
-                    uint32_t *to, bool shrink, double *bound)
-{
-    int result = 0;
-
-    *bound = 0;
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        uint32_t freq;
-        double one;
-
-        result = cdb_list_bound(&lists[i], similarity, from, to, shrink && i == 0, &one, &freq);
-        *bound += one;
-    }
-    return result;
 }
 
 /* ---- windows ------------------------------------------------------------------------------------ */
@@ -313,7 +298,7 @@ static int search(struct cdb_list *list, const uint32_t *docs, size_t count, boo
             return check(list);
         if (doc != docs[i])
             continue;
-        sums[doc - docs[0]] += freqs ? cdb_ft_freq(postings) : 1;
+        sums[i] += freqs ? cdb_ft_freq(postings) : 1;
     }
     return 0;
 }
@@ -344,21 +329,59 @@ static int read_all(struct cdb_list *list, uint32_t from, uint32_t to, bool freq
     return result;
 }
 
+size_t cdb_docs_seek(const uint32_t *docs, size_t low, size_t count, uint32_t doc)
+{
+    while (low < count) {
+        size_t middle = low + (count - low) / 2;
+
+        if (docs[middle] < doc)
+            low = middle + 1;
+        else
+            count = middle;
+    }
+    return low;
+}
+
+/* The other way about: the few documents of the list are searched among the candidates. */
+static int search_candidates(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums)
+{
+    struct cdb_list_run run;
+    uint32_t to = docs[count - 1] + 1;
+    size_t at = 0;
+    int result = cdb_list_run(list, docs[0], to, freqs, &run);
+
+    while (result == 0 && run.count > 0) {
+        for (size_t i = 0; i < run.count; i++) {
+            at = cdb_docs_seek(docs, at, count, run.docs[i]);
+            if (at < count && docs[at] == run.docs[i])
+                sums[at] += run.freqs != NULL ? run.freqs[i] : 1;
+        }
+        result = cdb_list_pass(list, to, freqs, &run);
+    }
+    return result;
+}
+
 /* Reading a document of the list takes so much less than searching one. */
 #define DENSE 4
+/* And searching among the candidates so much more than looking at one of them. */
+#define THIN 16
 
-int cdb_list_look_up(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums)
+int cdb_list_look_up(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums,
+                     uint32_t *scratch)
 {
     uint32_t first = docs[0], span = docs[count - 1] - first + 1;
     uint64_t between = (uint64_t)list->postings.df * span / list->docs;
+    int result;
 
-    return between <= count * DENSE ? read_all(list, first, first + span, freqs, sums)
-                                    : search(list, docs, count, freqs, sums);
-}
-
-void cdb_sums_wipe(uint32_t *sums, const uint32_t *docs, size_t count)
-{
-    memset(sums, 0, (docs[count - 1] - docs[0] + 1) * sizeof(*sums));
+    if (between > count * DENSE)
+        return search(list, docs, count, freqs, sums);
+    if (between * THIN < count)
+        return search_candidates(list, docs, count, freqs, sums);
+    result = read_all(list, first, first + span, freqs, scratch);
+    for (size_t i = 0; i < count; i++)
+        sums[i] += scratch[docs[i] - first];
+    memset(scratch, 0, span * sizeof(*scratch));
+    return result;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------- */

@@ -32,10 +32,6 @@ int cdb_lists_max(struct cdb_list *lists, size_t count, const struct cdb_similar
  * of the documents has the term more often. */
 int cdb_list_bound(struct cdb_list *list, const struct cdb_similarity *similarity, uint32_t from, uint32_t *to,
                    bool shrink, double *bound, uint32_t *freq);
-/* Of several: by the blocks of the longest one. */
-int cdb_lists_bound(struct cdb_list *lists, size_t count, const struct cdb_similarity *similarity, uint32_t from,
-                    uint32_t *to, bool shrink, double *bound);
-
 /* Documents in [from, to), and their frequencies unless NULL. */
 int cdb_list_copy(struct cdb_list *list, uint32_t from, uint32_t to, uint32_t *docs, uint32_t *freqs, size_t *count);
 /* For documents in [from, to): add the frequency (1 without `freqs`) to frame->freqs[doc - from], and mark it. */
@@ -43,12 +39,13 @@ int cdb_list_add(struct cdb_list *list, uint32_t from, uint32_t to, bool freqs, 
 /* Documents only: set marks[doc - from]. */
 int cdb_list_mark(struct cdb_list *list, uint32_t from, uint32_t to, unsigned char *marks);
 /* For those of the ascending documents (within a window) that are in the list: add the frequency (1 without `freqs`) to
- * sums[doc - docs[0]]. Others may get theirs too. The list is read or searched, whichever is less work. */
-int cdb_list_look_up(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums);
+ * sums[i]. The list is read or searched, whichever is less work. `scratch` has zeros for a window, and after it too. */
+int cdb_list_look_up(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums,
+                     uint32_t *scratch);
+/* The first of ascending documents, from number `low` on, that is not below `doc`; count if there is none. */
+size_t cdb_docs_seek(const uint32_t *docs, size_t low, size_t count, uint32_t doc);
 /* If the document is in the list, its frequency is added to *freq. */
 int cdb_list_at(struct cdb_list *list, uint32_t doc, uint32_t *freq);
-/* What looking up left is zeros again. */
-void cdb_sums_wipe(uint32_t *sums, const uint32_t *docs, size_t count);
 
 /* A run of postings within one block, ascending. */
 struct cdb_list_run {

@@ -88,34 +88,25 @@ static int produce(struct cdb_scorer *scorer, uint32_t from, uint32_t to, double
     return result;
 }
 
-static int look_up(struct forms *forms, const uint32_t *docs, size_t count, struct cdb_frame *frame)
-{
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < forms->count; i++)
-        result = cdb_list_look_up(&forms->lists[i], docs, count, false, frame->freqs);
-    for (size_t i = 0; forms->bits != NULL && i < count; i++)
-        if ((forms->bits[docs[i] / 64] >> docs[i] % 64 & 1) != 0)
-            frame->freqs[docs[i] - docs[0]] = 1;
-    return result;
-}
-
 static int probe(struct cdb_scorer *scorer, const uint32_t *docs, size_t count, unsigned char *hits, double *scores)
 {
+    struct forms *forms = (struct forms *)scorer;
     struct cdb_frame *frame = cdb_frame_take(scorer->run);
-    int result;
+    uint32_t *found;
+    int result = 0;
 
     if (frame == NULL)
         return CHRONDB_ESYSTEM;
-    result = look_up((struct forms *)scorer, docs, count, frame);
+    found = frame->index;
+    for (size_t i = 0; i < count; i++)
+        found[i] = forms->bits != NULL ? forms->bits[docs[i] / 64] >> docs[i] % 64 & 1 : 0;
+    for (size_t i = 0; result == 0 && i < forms->count; i++)
+        result = cdb_list_look_up(&forms->lists[i], docs, count, false, found, frame->freqs);
     for (size_t i = 0; i < count; i++) {
-        unsigned char hit = frame->freqs[docs[i] - docs[0]] != 0;
-
-        hits[i] |= hit;
-        if (hit && scorer->scoring)
+        hits[i] |= found[i] != 0;
+        if (found[i] != 0 && scorer->scoring)
             scores[i] += scorer->max;
     }
-    cdb_sums_wipe(frame->freqs, docs, count);
     cdb_frame_give(scorer->run, frame);
     return result;
 }
@@ -225,7 +216,7 @@ static bool is_match(struct gathering *gathering)
 }
 
 /* After so many forms with the same hopeless beginning, behind all that have it. */
-#define PATIENCE 24
+#define PATIENCE 8
 
 static int go_on(struct gathering *gathering)
 {

@@ -66,10 +66,11 @@ static int bound(struct cdb_scorer *scorer, uint32_t from, uint32_t *to, bool sh
     *out = 0;
     for (size_t f = 0; scorer->scoring && f < words->field_count; f++) {
         double sum = 0, one;
+        uint32_t freq;
 
         for (size_t t = 0; t < words->terms; t++) {
             int result =
-                cdb_lists_bound(&words->fields[f].lists[t], 1, scorer->plan->similarity, from, to, false, &one);
+                cdb_list_bound(&words->fields[f].lists[t], scorer->plan->similarity, from, to, false, &one, &freq);
 
             if (result != 0)
                 return result;
@@ -156,26 +157,24 @@ struct candidates {
 /* Those that have the term too. */
 static int keep_with(const struct words *words, struct cdb_list *list, struct candidates *c, struct cdb_frame *frame)
 {
-    uint32_t first;
-    size_t span, kept = 0;
+    uint32_t freqs[CDB_WINDOW];
+    size_t kept = 0;
     int result;
 
     if (c->count == 0)
         return 0;
-    first = c->docs[0];
-    span = c->docs[c->count - 1] - first + 1;
-    result = cdb_list_look_up(list, c->docs, c->count, words->base.scoring, frame->freqs);
+    memset(freqs, 0, c->count * sizeof(*freqs));
+    result = cdb_list_look_up(list, c->docs, c->count, words->base.scoring, freqs, frame->freqs);
     for (size_t i = 0; i < c->count; i++) {
-        uint32_t doc = c->docs[i], freq = frame->freqs[doc - first], most = c->most[i];
+        uint32_t freq = freqs[i], most = c->most[i];
 
-        c->docs[kept] = doc;
+        c->docs[kept] = c->docs[i];
         if (words->phrase.slop > 0)
             c->most[kept] = most > UINT32_MAX - freq ? UINT32_MAX : most + freq;
         else
             c->most[kept] = most < freq ? most : freq;
         kept += freq != 0;
     }
-    memset(frame->freqs, 0, span * sizeof(*frame->freqs));
     c->count = kept;
     return result;
 }

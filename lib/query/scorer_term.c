@@ -41,20 +41,6 @@ static int add_scores(struct term *term, const uint32_t *docs, const uint32_t *f
 
 /* ---- producing ---------------------------------------------------------------------------------- */
 
-/* The first of ascending documents, from number `low` on, that is not below `doc`. */
-static size_t seek(const uint32_t *docs, size_t low, size_t count, uint32_t doc)
-{
-    while (low < count) {
-        size_t middle = low + (count - low) / 2;
-
-        if (docs[middle] < doc)
-            low = middle + 1;
-        else
-            count = middle;
-    }
-    return low;
-}
-
 /* Add a few documents and their frequencies (NULL: of no interest); where a document is in both, these add up. */
 static void merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more_docs, uint32_t *more_freqs,
                   size_t more)
@@ -62,7 +48,7 @@ static void merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more
     size_t i = 0, left = 0;
 
     for (size_t j = 0; j < more; j++) {
-        i = seek(docs, i, *count, more_docs[j]);
+        i = cdb_docs_seek(docs, i, *count, more_docs[j]);
         if (i < *count && docs[i] == more_docs[j]) {
             if (freqs != NULL)
                 freqs[i] += more_freqs[j];
@@ -75,7 +61,7 @@ static void merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more
     }
     /* From the end, in stretches: few documents stand between many. */
     for (size_t rest = *count; left > 0; left--) {
-        size_t at = seek(docs, 0, rest, more_docs[left - 1]);
+        size_t at = cdb_docs_seek(docs, 0, rest, more_docs[left - 1]);
 
         memmove(docs + at + left, docs + at, (rest - at) * sizeof(*docs));
         docs[at + left - 1] = more_docs[left - 1];
@@ -218,7 +204,7 @@ static void add_with_others(const struct sums *sums, const struct cdb_list_run *
 
     while (others->next < others->count && others->docs[others->next] <= run->docs[run->count - 1]) {
         uint32_t freq = others->freqs[others->next];
-        size_t at = seek(run->docs, i, run->count, others->docs[others->next]);
+        size_t at = cdb_docs_seek(run->docs, i, run->count, others->docs[others->next]);
 
         add_run(sums, run->docs + i, run->freqs + i, at - i);
         i = at;
@@ -285,10 +271,11 @@ static int probe_frame(struct term *term, const uint32_t *docs, size_t count, un
     size_t n = 0;
     int result = 0;
 
+    memset(freqs, 0, count * sizeof(*freqs));
     for (size_t i = 0; result == 0 && i < term->count; i++)
-        result = cdb_list_look_up(&term->lists[i], docs, count, term->base.scoring, frame->freqs);
+        result = cdb_list_look_up(&term->lists[i], docs, count, term->base.scoring, freqs, frame->freqs);
     for (size_t i = 0; i < count; i++) {
-        uint32_t freq = frame->freqs[docs[i] - docs[0]];
+        uint32_t freq = freqs[i];
 
         frame->docs[n] = docs[i];
         frame->index[n] = (uint32_t)i;
@@ -296,7 +283,6 @@ static int probe_frame(struct term *term, const uint32_t *docs, size_t count, un
         hits[i] |= freq != 0;
         n += freq != 0;
     }
-    cdb_sums_wipe(frame->freqs, docs, count);
     if (result == 0 && term->base.scoring && n > 0)
         result = add_scores(term, frame->docs, freqs, n, frame->index, scores);
     return result;
