@@ -86,11 +86,20 @@ static void filter(struct candidates *c, const unsigned char *hits, unsigned cha
 }
 
 /* Those that can reach the floor with `more`. */
-static void keep_promising(struct candidates *c, double more, double floor, unsigned char *hits)
+static void keep_promising(struct candidates *c, double more, double floor)
 {
-    for (size_t i = 0; i < c->count; i++)
-        hits[i] = (c->scores[i] + more) * CDB_BOUND_SLACK >= floor;
-    filter(c, hits, 1, true);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        double score = c->scores[i];
+
+        c->docs[kept] = c->docs[i];
+        c->scores[kept] = score;
+        if (c->index != NULL)
+            c->index[kept] = c->index[i];
+        kept += (score + more) * CDB_BOUND_SLACK >= floor;
+    }
+    c->count = kept;
 }
 
 static int ask(struct cdb_scorer *member, struct candidates *c, unsigned char *hits)
@@ -112,7 +121,7 @@ static int refine(const struct conjunction *all, size_t known, struct candidates
         more += all->bounds[i];
     for (size_t i = known; result == 0 && i < required && c->count > 0; i++) {
         if (prune)
-            keep_promising(c, more, floor, frame->hits);
+            keep_promising(c, more, floor);
         more -= all->bounds[i];
         more = more > 0 ? more : 0;
         if (c->count > 0)
@@ -121,7 +130,7 @@ static int refine(const struct conjunction *all, size_t known, struct candidates
             filter(c, frame->hits, 1, scores);
     }
     if (prune)
-        keep_promising(c, more, floor, frame->hits);
+        keep_promising(c, more, floor);
     for (size_t i = 0; result == 0 && i < all->excluded.count && c->count > 0; i++) {
         result = ask(all->excluded.items[i], c, frame->hits);
         if (result == 0)

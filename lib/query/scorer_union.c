@@ -224,15 +224,26 @@ static int produce(struct cdb_scorer *scorer, uint32_t from, uint32_t to, double
 
 /* ---- probing ------------------------------------------------------------------------------------ */
 
-/* Each member adds to its own sums first: they count only if enough members match. */
-static int probe(struct cdb_scorer *scorer, const uint32_t *docs, size_t count, unsigned char *hits, double *scores)
+/* Where one is enough, all that members find counts. */
+static int probe_any(const struct disjunction *all, const uint32_t *docs, size_t count, unsigned char *hits,
+                     double *scores)
 {
-    const struct disjunction *all = (const struct disjunction *)scorer;
-    struct cdb_frame *frame = cdb_frame_take(scorer->run);
     int result = 0;
 
-    if (frame == NULL)
-        return CHRONDB_ESYSTEM;
+    for (size_t i = 0; result == 0 && i < all->count; i++) {
+        struct cdb_scorer *member = all->members[i].scorer;
+
+        result = member->ops->probe(member, docs, count, hits, scores);
+    }
+    return result;
+}
+
+/* Else members add to other sums first: they count only where enough members match. */
+static int probe_several(const struct disjunction *all, const uint32_t *docs, size_t count, unsigned char *hits,
+                         double *scores, struct cdb_frame *frame)
+{
+    int result = 0;
+
     memset(frame->scores, 0, count * sizeof(*frame->scores));
     for (size_t i = 0; result == 0 && i < all->count; i++) {
         struct cdb_scorer *member = all->members[i].scorer;
@@ -246,10 +257,25 @@ static int probe(struct cdb_scorer *scorer, const uint32_t *docs, size_t count, 
         bool hit = frame->freqs[i] >= all->minimum;
 
         hits[i] |= hit;
-        if (hit && scorer->scoring)
+        if (hit && all->base.scoring)
             scores[i] += frame->scores[i];
     }
     memset(frame->freqs, 0, count * sizeof(*frame->freqs));
+    return result;
+}
+
+static int probe(struct cdb_scorer *scorer, const uint32_t *docs, size_t count, unsigned char *hits, double *scores)
+{
+    const struct disjunction *all = (const struct disjunction *)scorer;
+    struct cdb_frame *frame;
+    int result;
+
+    if (all->minimum == 1)
+        return probe_any(all, docs, count, hits, scores);
+    frame = cdb_frame_take(scorer->run);
+    if (frame == NULL)
+        return CHRONDB_ESYSTEM;
+    result = probe_several(all, docs, count, hits, scores, frame);
     cdb_frame_give(scorer->run, frame);
     return result;
 }
