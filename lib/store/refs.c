@@ -66,15 +66,13 @@ static int read_step(int dir, const char *ref, struct cdb_oid *out, struct cdb_b
 {
     char text[REF_FILE_MAX + 1];
     ssize_t n = cdb_fs_read_head(dir, ref, text, REF_FILE_MAX);
+    if (n == 0 && !cdb_fs_exists(dir, ref))
+        return read_packed(dir, ref, out);
+    if (n == 0) /* it was absent (packed), and has just been made; an empty one stays empty */
+        n = cdb_fs_read_head(dir, ref, text, REF_FILE_MAX);
     if (n < 0 && errno == EISDIR) /* "refs/heads/a" where "refs/heads/a/b" exists, or did */
         return read_packed(dir, ref, out);
     if (n < 0) /* not the same as none: a write would begin another history */
-        return cdb_error_errno(ref, "cannot read '%s'", ref);
-    if (n == 0 && !cdb_fs_exists(dir, ref))
-        return read_packed(dir, ref, out);
-    if (n == 0) /* it was absent (packed), and has just been written; an empty one stays empty */
-        n = cdb_fs_read_head(dir, ref, text, REF_FILE_MAX);
-    if (n < 0)
         return cdb_error_errno(ref, "cannot read '%s'", ref);
     text[n] = '\0';
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\t' || text[n - 1] == '\r'))

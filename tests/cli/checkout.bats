@@ -143,7 +143,7 @@ files() { # DIR
     seq 20000 | sed 's/.*/{"op":"put","key":"n:&","value":&}/' | "$CHRONDB" batch >/dev/null
     "$CHRONDB" checkout out >stdout 2>stderr &
     local pid=$!
-    while [ ! -e out/n/1.json ]; do kill -0 $pid; done
+    while [ ! -e out/n/1000.json ]; do kill -0 $pid; done # not the first one: the message counts
     kill -TERM $pid
     wait $pid || status=$?
     same status 143 "$status"

@@ -322,7 +322,8 @@ static void test_large_record(void **state)
     }
     const struct cdb_oid *before = &place.chain.commits[place.chain.count - 1].commit.id;
     assert_int_equal(cdb_catalog_log(place.dir, REF, before, &commit, changes, count, NULL), 1);
-    assert_int_equal(cdb_catalog_log(place.dir, "refs/heads/new", &(struct cdb_oid){{0}}, &commit, changes, count, NULL), 1);
+    assert_int_equal(
+        cdb_catalog_log(place.dir, "refs/heads/new", &(struct cdb_oid){{0}}, &commit, changes, count, NULL), 1);
     assert_false(probe(&place));
     log_commits(&place, 1);
     assert_false(probe(&place));
