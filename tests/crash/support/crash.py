@@ -297,12 +297,12 @@ def patch(values, key, change):
     return Operation(["patch", key, json.dumps(change)], {key: merged})
 
 
-_PLAIN = "".join(chr(c) for c in range(33, 127) if chr(c) not in '"\\').encode()
+_PLAIN = "".join(chr(c) for c in range(33, 127) if chr(c).isalnum()).encode()
 
 
 def noise(rng, size):
-    """Text that hardly compresses."""
-    return rng.randbytes(size).translate((_PLAIN * 3)[:256]).decode()
+    """Text that hardly compresses; not of so many words that it would take seconds to index them."""
+    return rng.randbytes(size).translate((_PLAIN * 5)[:256]).decode()
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
