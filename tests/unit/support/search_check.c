@@ -12,20 +12,10 @@
 #include <math.h>
 
 #include "query/parse.h"
+#include "search_question.h"
 #include "search_random.h"
 
 #define SORTS_MAX 4
-
-/* A query, and what it must find. */
-struct question {
-    struct search_check *check;
-    struct cdb_buf query, sort;
-    struct cdb_arena arena;
-    const struct cdb_query_node *tree;
-    chrondb_search_options options;
-    struct brute_answer answer;
-    size_t total;
-};
 
 /* A hit, as the number of its document. */
 struct found {
@@ -44,8 +34,7 @@ static void print_documents(const struct question *question)
                (int)brute->list[d].len, brute->list[d].json);
 }
 
-__attribute__((format(printf, 2, 3))) static _Noreturn void differ(const struct question *question, const char *format,
-                                                                   ...)
+void search_differ(const struct question *question, const char *format, ...)
 {
     char message[512];
     va_list args;
@@ -66,12 +55,12 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void differ(const struct 
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static chrondb_search *open_search(const struct question *question, const chrondb_search_options *options)
+chrondb_search *search_ask(const struct question *question, const chrondb_search_options *options)
 {
     chrondb_search *search = NULL;
 
     if (chrondb_search_open(&search, question->check->snapshot, question->query.ptr, options) != 0)
-        differ(question, "%s", chrondb_last_error()->message);
+        search_differ(question, "%s", chrondb_last_error()->message);
     return search;
 }
 
@@ -89,7 +78,7 @@ static size_t find_document(const struct question *question, const char *key)
         else
             last = middle;
     }
-    differ(question, "'%s' is found, but is not there", key);
+    search_differ(question, "'%s' is found, but is not there", key);
 }
 
 /* All hits of a search: how many. `hits` has room for all documents. */
@@ -104,15 +93,15 @@ static size_t read_hits(const struct question *question, chrondb_search *search,
     while ((status = chrondb_search_next(search, &hit)) == 0) {
         size_t d = find_document(question, hit.key);
         if (count == room)
-            differ(question, "there are more hits than should be: '%s'", hit.key);
+            search_differ(question, "there are more hits than should be: '%s'", hit.key);
         if (keys_only
                 ? hit.value != NULL
                 : hit.value_size != brute->list[d].len || memcmp(hit.value, brute->list[d].json, hit.value_size) != 0)
-            differ(question, "'%s' has not its value", hit.key);
+            search_differ(question, "'%s' has not its value", hit.key);
         hits[count++] = (struct found){d, hit.score};
     }
     if (status != CHRONDB_END)
-        differ(question, "%s", chrondb_last_error()->message);
+        search_differ(question, "%s", chrondb_last_error()->message);
     return count;
 }
 
@@ -157,7 +146,7 @@ static void ask(struct question *question, struct search_check *check)
     brute_answer_init(&question->answer, check->brute);
     if (cdb_query_parse(&question->tree, &question->arena, question->query.ptr, question->query.len,
                         question->options.default_and ? CDB_QUERY_AND : CDB_QUERY_OR) != 0)
-        differ(question, "%s", chrondb_last_error()->message);
+        search_differ(question, "%s", chrondb_last_error()->message);
     brute_evaluate(check->brute, question->tree, &question->answer);
     think(question);
 }
@@ -233,8 +222,9 @@ static void check_order(const struct question *question, const struct found *hit
         if (order == 0)
             order = a->document < b->document ? -1 : 1; /* in the order of keys */
         if (order > 0)
-            differ(question, "'%s' (%.9g) stands before '%s' (%.9g)", question->check->brute->list[a->document].key,
-                   a->score, question->check->brute->list[b->document].key, b->score);
+            search_differ(question, "'%s' (%.9g) stands before '%s' (%.9g)",
+                          question->check->brute->list[a->document].key, a->score,
+                          question->check->brute->list[b->document].key, b->score);
     }
     for (size_t c = 0; c < criterion_count; c++)
         free(criteria[c].field);
@@ -266,8 +256,8 @@ static void check_scores(const struct question *question, const struct found *hi
         if (isnan(expected) || fabs(hits[i].score - expected) <= 1e-4 * fabs(expected) + 1e-9)
             continue;
         print_plan(question);
-        differ(question, "'%s' has the score %.9g instead of %.9g", question->check->brute->list[hits[i].document].key,
-               hits[i].score, expected);
+        search_differ(question, "'%s' has the score %.9g instead of %.9g",
+                      question->check->brute->list[hits[i].document].key, hits[i].score, expected);
     }
 }
 
@@ -286,24 +276,25 @@ static void check_all(const struct question *question, struct found *hits)
 
     options.limit = UINT64_MAX;
     options.total = 1;
-    chrondb_search *search = open_search(question, &options);
+    chrondb_search *search = search_ask(question, &options);
     size_t count = read_hits(question, search, false, hits, brute->count);
     bool *seen = calloc(brute->count + 1, sizeof(*seen));
     assert_non_null(seen);
     for (size_t i = 0; i < count; i++) {
         if (!question->answer.matches[hits[i].document])
-            differ(question, "'%s' is found", brute->list[hits[i].document].key);
+            search_differ(question, "'%s' is found", brute->list[hits[i].document].key);
         if (seen[hits[i].document])
-            differ(question, "'%s' is found twice", brute->list[hits[i].document].key);
+            search_differ(question, "'%s' is found twice", brute->list[hits[i].document].key);
         seen[hits[i].document] = true;
     }
     free(seen);
     if (count != question->total)
-        differ(question, "%zu hits instead of %zu", count, question->total);
+        search_differ(question, "%zu hits instead of %zu", count, question->total);
     if (chrondb_search_total(search) != question->total)
-        differ(question, "the total is %zu instead of %zu", (size_t)chrondb_search_total(search), question->total);
+        search_differ(question, "the total is %zu instead of %zu", (size_t)chrondb_search_total(search),
+                      question->total);
     if (chrondb_search_cursor(search) != NULL)
-        differ(question, "there is a cursor behind the last hit");
+        search_differ(question, "there is a cursor behind the last hit");
     check_order(question, hits, count);
     if (question->check->exact && options.sort == NULL)
         check_scores(question, hits, count);
@@ -315,9 +306,9 @@ static void expect_hits(const struct question *question, const struct found *exp
 {
     for (size_t i = 0; i < count; i++)
         if (hits[i].document != expected[i].document || !same_score(hits[i].score, expected[i].score))
-            differ(question, "%s: hit %zu is '%s' (%.9g) instead of '%s' (%.9g)", what, i,
-                   question->check->brute->list[hits[i].document].key, hits[i].score,
-                   question->check->brute->list[expected[i].document].key, expected[i].score);
+            search_differ(question, "%s: hit %zu is '%s' (%.9g) instead of '%s' (%.9g)", what, i,
+                          question->check->brute->list[hits[i].document].key, hits[i].score,
+                          question->check->brute->list[expected[i].document].key, expected[i].score);
 }
 
 /* A window of them. */
@@ -330,15 +321,15 @@ static void check_window(const struct question *question, const struct found *al
     options.offset = random_below(random, question->total + 3);
     options.limit = 1 + random_below(random, question->total + 3);
     options.keys_only = random_chance(random, 50);
-    chrondb_search *search = open_search(question, &options);
+    chrondb_search *search = search_ask(question, &options);
     size_t count = read_hits(question, search, options.keys_only, hits, room);
     size_t left = options.offset < question->total ? question->total - (size_t)options.offset : 0;
     if (count != (left < options.limit ? left : (size_t)options.limit))
-        differ(question, "%zu hits from %zu on, at most %zu, of %zu", count, (size_t)options.offset,
-               (size_t)options.limit, question->total);
+        search_differ(question, "%zu hits from %zu on, at most %zu, of %zu", count, (size_t)options.offset,
+                      (size_t)options.limit, question->total);
     expect_hits(question, all + (count > 0 ? options.offset : 0), hits, count, "a part of them");
     if ((chrondb_search_cursor(search) != NULL) != (left > count))
-        differ(question, "%s cursor behind %zu of %zu", left > count ? "no" : "a", count, left);
+        search_differ(question, "%s cursor behind %zu of %zu", left > count ? "no" : "a", count, left);
     chrondb_search_free(search);
 }
 
@@ -354,18 +345,18 @@ static void check_pages(const struct question *question, const struct found *all
         options.after = cursor;
         options.limit = 1 + random_below(check->random, question->total / 2 + 2);
         options.total = random_chance(check->random, 30);
-        chrondb_search *search = open_search(question, &options);
+        chrondb_search *search = search_ask(question, &options);
         size_t count = read_hits(question, search, false, hits, check->brute->count - read);
         if (count > question->total - read)
-            differ(question, "more hits than there are on the pages");
+            search_differ(question, "more hits than there are on the pages");
         expect_hits(question, all + read, hits, count, "a page");
         if (options.total && chrondb_search_total(search) != question->total)
-            differ(question, "the total is %zu on a later page", (size_t)chrondb_search_total(search));
+            search_differ(question, "the total is %zu on a later page", (size_t)chrondb_search_total(search));
         read += count;
         free(cursor);
         cursor = chrondb_search_cursor(search) != NULL ? strdup(chrondb_search_cursor(search)) : NULL;
         if (count == 0 && cursor != NULL)
-            differ(question, "an empty page, and a cursor");
+            search_differ(question, "an empty page, and a cursor");
         chrondb_search_free(search);
         if (check->meanwhile != NULL && random_chance(check->random, 5)) {
             check->meanwhile(check->context);
@@ -373,7 +364,7 @@ static void check_pages(const struct question *question, const struct found *all
         }
     } while (cursor != NULL);
     if (read != question->total)
-        differ(question, "%zu hits on all pages", read);
+        search_differ(question, "%zu hits on all pages", read);
 }
 
 static void check_count(const struct question *question)
@@ -381,9 +372,9 @@ static void check_count(const struct question *question)
     chrondb_search_options options = question->options;
 
     options.count_only = 1;
-    chrondb_search *search = open_search(question, &options);
+    chrondb_search *search = search_ask(question, &options);
     if (chrondb_search_total(search) != question->total)
-        differ(question, "--count is %zu instead of %zu", (size_t)chrondb_search_total(search), question->total);
+        search_differ(question, "--count is %zu instead of %zu", (size_t)chrondb_search_total(search), question->total);
     chrondb_search_free(search);
 }
 
@@ -399,101 +390,13 @@ static void check_ast(const struct question *question, const struct found *all, 
     cdb_buf_addf(&ast, ",\"default-operator\":\"%s\"}],\"limit\":%zu}", question->options.default_and ? "and" : "or",
                  limit);
     if (chrondb_search_open_ast(&search, question->check->snapshot, ast.ptr, ast.len, &question->options) != 0)
-        differ(question, "%s: %s", ast.ptr, chrondb_last_error()->message);
+        search_differ(question, "%s: %s", ast.ptr, chrondb_last_error()->message);
     size_t count = read_hits(question, search, false, hits, question->check->brute->count);
     if (count != (limit < question->total ? limit : question->total))
-        differ(question, "%zu hits in JSON", count);
+        search_differ(question, "%zu hits in JSON", count);
     expect_hits(question, all, hits, count, "in JSON");
     chrondb_search_free(search);
     cdb_buf_release(&ast);
-}
-
-/* ---- facets ------------------------------------------------------------------------------------------- */
-
-struct value_count {
-    const struct brute_scalar *value;
-    size_t count, last; /* documents; the last one */
-};
-
-static int by_count(const void *left, const void *right)
-{
-    const struct value_count *a = left, *b = right;
-
-    return a->count != b->count ? (a->count < b->count ? 1 : -1) : brute_compare(a->value, b->value);
-}
-
-static size_t count_values(const struct question *question, const char *field, struct value_count **out)
-{
-    const struct brute *brute = question->check->brute;
-    size_t count = 0, room = 0;
-
-    *out = NULL;
-    for (size_t d = 0; d < brute->count; d++)
-        for (size_t i = 0; i < brute->list[d].count && question->answer.matches[d]; i++) {
-            const struct brute_scalar *scalar = &brute->list[d].scalars[i];
-            size_t at = 0;
-            if (!brute_within(scalar, field, strlen(field)))
-                continue;
-            while (at < count && brute_compare((*out)[at].value, scalar) != 0)
-                at++;
-            if (at == room)
-                assert_non_null(*out = realloc(*out, (room = room * 2 + 8) * sizeof(**out)));
-            if (at == count)
-                (*out)[count++] = (struct value_count){scalar, 1, d};
-            else if ((*out)[at].last != d)
-                (*out)[at] = (struct value_count){(*out)[at].value, (*out)[at].count + 1, d};
-        }
-    if (count > 0)
-        qsort(*out, count, sizeof(**out), by_count);
-    return count;
-}
-
-static bool is_value(const chrondb_facet *facet, const struct brute_scalar *value)
-{
-    struct cdb_json json = CDB_JSON_INIT;
-    struct cdb_buf text = CDB_BUF_INIT;
-
-    assert_int_equal(cdb_json_parse(&json, facet->value, facet->value_size), 0);
-    struct brute_scalar read = {.type = json.nodes[0].type};
-    if (read.type == CDB_JSON_STRING)
-        cdb_json_string(&json, 0, &text);
-    else
-        cdb_buf_add(&text, facet->value, facet->value_size);
-    read.text = (char *)(uintptr_t)cdb_buf_str(&text);
-    read.len = text.len;
-    bool same = brute_compare(&read, value) == 0;
-    cdb_buf_release(&text);
-    cdb_json_release(&json);
-    return same;
-}
-
-static void check_facet(const struct question *question)
-{
-    struct random *random = question->check->random;
-    chrondb_search_options options = question->options;
-    const char *field = random_search_field(random);
-    const chrondb_facet *values;
-    struct value_count *expected;
-    uint64_t distinct;
-
-    options.facets = &field;
-    options.facet_count = 1;
-    options.facet_limit = random_below(random, 4);
-    options.count_only = random_chance(random, 50);
-    chrondb_search *search = open_search(question, &options);
-    size_t count = chrondb_search_facet(search, 0, &values, &distinct);
-    size_t all = count_values(question, field, &expected);
-    if (distinct != all)
-        differ(question, "--facet '%s' has %zu values instead of %zu", field, (size_t)distinct, all);
-    if (count != (options.facet_limit == 0 || all < options.facet_limit ? all : options.facet_limit))
-        differ(question, "--facet '%s' shows %zu of %zu values", field, count, all);
-    for (size_t i = 0; i < count; i++)
-        if (values[i].count != expected[i].count || !is_value(&values[i], expected[i].value))
-            differ(question, "--facet '%s': value %zu is %.*s (%zu times) instead of %.*s (%zu times)", field, i,
-                   (int)values[i].value_size, values[i].value, (size_t)values[i].count, (int)expected[i].value->len,
-                   expected[i].value->text, expected[i].count);
-    free(expected);
-    chrondb_search_free(search);
 }
 
 /* ---- explanations and marks --------------------------------------------------------------------------- */
@@ -507,22 +410,22 @@ static void check_explained(const struct question *question, const struct found 
     size_t mark_count, end, index = 0;
 
     options.explain = 1;
-    chrondb_search *search = open_search(question, &options);
+    chrondb_search *search = search_ask(question, &options);
     if (chrondb_search_step(search, 0, &step) != 0 || step.depth != 0)
-        differ(question, "there is no plan");
+        search_differ(question, "there is no plan");
     for (; chrondb_search_next(search, &hit) == 0; index++) {
         if (strcmp(hit.key, question->check->brute->list[all[index].document].key) != 0 ||
             !same_score(hit.score, all[index].score))
-            differ(question, "'%s' (%.9g) is another hit when explained", hit.key, hit.score);
+            search_differ(question, "'%s' (%.9g) is another hit when explained", hit.key, hit.score);
         if (options.sort == NULL &&
             (hit.score_count == 0 || fabs(hit.scores[0].value - hit.score) > 1e-5 * fabs(hit.score) + 1e-9))
-            differ(question, "the explanation of '%s' is not its score", hit.key);
+            search_differ(question, "the explanation of '%s' is not its score", hit.key);
         if (chrondb_search_highlight(search, hit.value, hit.value_size, &marks, &mark_count) != 0)
-            differ(question, "%s", chrondb_last_error()->message);
+            search_differ(question, "%s", chrondb_last_error()->message);
         end = 0;
         for (size_t i = 0; i < mark_count; i++) {
             if (marks[i].start < end || marks[i].end <= marks[i].start || marks[i].end > hit.value_size)
-                differ(question, "mark %zu of '%s' is %zu to %zu", i, hit.key, marks[i].start, marks[i].end);
+                search_differ(question, "mark %zu of '%s' is %zu to %zu", i, hit.key, marks[i].start, marks[i].end);
             end = marks[i].end;
         }
     }
@@ -541,7 +444,7 @@ void search_check(struct search_check *check, size_t count)
         check_all(&question, all);
         check_count(&question);
         if (random_chance(check->random, 30))
-            check_facet(&question);
+            search_check_facet(&question);
         if (!check->damaged) /* else scores may be others the next time */
             check_window(&question, all, hits);
         if (random_chance(check->random, 20) && !check->damaged)
