@@ -16,7 +16,7 @@ import crash
 from crash import Db, expect, fail, git, put
 from diskfull import CAUSE, check_full, mount_small, private_mounts
 
-KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 120)
+KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 80)
 WORKERS = 4
 LINES = 3000
 WINDOW = 0.6  # seconds, after which commits are published while lines still come in

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 import crash
 from crash import Db, batch, delete, expect, fail, git, patch, put
 
-KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 1000)
+KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 600)
 WORKERS = 4
 REPEATS = 4  # of a point that one command reaches several times
 
