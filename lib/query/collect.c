@@ -309,7 +309,7 @@ int cdb_collector_begin(struct cdb_collector *collector, const struct cdb_run *r
     for (size_t i = 0; result == 0 && !collector->opened[part] && i < collector->order_count; i++)
         if (collector->order[i].by == CDB_BY_FIELD)
             result = cdb_sort_source_open(source_of(collector, part, i), collector->arena, run->segment,
-                                          &collector->order[i].field);
+                                          &collector->order[i].field, collector->order[i].descending);
     collector->opened[part] = true;
     if (result == 0 && collector->worst.set)
         result = set_worst(collector);

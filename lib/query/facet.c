@@ -75,9 +75,8 @@ static int grow_slots(struct cdb_facet *facet)
     return 0;
 }
 
-/* The value in the facet, which it is added to if it is new. */
-static int find(struct cdb_facets *facets, struct cdb_facet *facet, const struct cdb_facet_value *value,
-                struct cdb_facet_value **out)
+int cdb_facet_find(struct cdb_facets *facets, struct cdb_facet *facet, const struct cdb_facet_value *value,
+                   struct cdb_facet_value **out)
 {
     uint32_t *slot;
 
@@ -105,7 +104,7 @@ static int find(struct cdb_facets *facets, struct cdb_facet *facet, const struct
 static int count_once(struct cdb_facets *facets, struct cdb_facet *facet, const struct cdb_facet_value *value)
 {
     struct cdb_facet_value *found;
-    int result = find(facets, facet, value, &found);
+    int result = cdb_facet_find(facets, facet, value, &found);
 
     if (result != 0)
         return result;
@@ -145,11 +144,18 @@ static int open_column(struct cdb_run *run, struct cdb_facet *facet, uint32_t nu
     if (result != 0)
         return result < 0 ? result : 0;
     column->inexact = NULL;
+    column->counts = NULL;
+    facet->column_count++;
+    return 0;
+}
+
+/* Of the only column. */
+static int prepare_counts(struct cdb_run *run, struct cdb_facet_column *column)
+{
     column->counts = cdb_arena_alloc(&run->arena, column->column.values * sizeof(*column->counts));
     if (column->counts == NULL)
         return CHRONDB_ESYSTEM;
     memset(column->counts, 0, column->column.values * sizeof(*column->counts));
-    facet->column_count++;
     return note_inexact(run, column);
 }
 
@@ -171,6 +177,11 @@ int cdb_facets_begin(struct cdb_facets *facets, struct cdb_run *run)
             return CHRONDB_ESYSTEM;
         for (uint32_t number = range.first; result == 0 && number < range.last; number++)
             result = open_column(run, facet, number);
+        if (result == 0 && facet->column_count == 1)
+            result = prepare_counts(run, &facet->columns[0]);
+        facet->hits.words = NULL;
+        if (result == 0 && facet->column_count > 1)
+            result = cdb_docset_need(&facet->hits, &run->arena, run->docs);
         if (result != 0)
             return result;
     }
@@ -194,46 +205,35 @@ static int count_inexact(void *context, const struct cdb_scalar *scalar)
     return count_once(counting->facets, counting->facet, &value);
 }
 
-/* The ordinals of one document. */
-static int add_ordinals(struct cdb_facets *facets, struct cdb_facet *facet, const struct cdb_facet_column *column,
-                        uint32_t doc, bool *inexact)
+int cdb_facet_add_inexact(struct cdb_facets *facets, struct cdb_facet *facet, uint32_t doc)
 {
+    struct counting counting = {facets, facet};
+
+    facets->document++;
+    return cdb_documents_each(facets->documents, facets->run->part, doc, &facet->field, count_inexact, &counting);
+}
+
+/* One document of the only column, which has long values. */
+static int add_document(struct cdb_facets *facets, struct cdb_facet *facet, uint32_t doc)
+{
+    struct cdb_facet_column *column = &facet->columns[0];
+    bool inexact = false;
     uint64_t start;
     uint32_t count;
     int result = cdb_column_find(&column->column, doc, &start, &count);
 
     for (uint32_t i = 0; result == 0 && i < count; i++) {
-        struct cdb_facet_value value = {.text = NULL};
         uint32_t ordinal;
 
         result = cdb_column_list(&column->column, start + i, 1, &ordinal);
         if (result != 0 || ordinal >= column->column.values)
             return result;
-        if (column->inexact != NULL && (column->inexact[ordinal / 64] >> ordinal % 64 & 1) != 0) {
-            *inexact = true;
-        } else if (facet->column_count == 1) {
+        if ((column->inexact[ordinal / 64] >> ordinal % 64 & 1) != 0)
+            inexact = true;
+        else
             column->counts[ordinal]++;
-        } else {
-            result = cdb_column_value(&column->column, ordinal, &value.value);
-            if (result == 0)
-                result = count_once(facets, facet, &value);
-        }
     }
-    return result;
-}
-
-static int add_document(struct cdb_facets *facets, struct cdb_facet *facet, uint32_t doc)
-{
-    struct counting counting = {facets, facet};
-    bool inexact = false;
-    int result = 0;
-
-    facets->document++;
-    for (size_t i = 0; result == 0 && i < facet->column_count; i++)
-        result = add_ordinals(facets, facet, &facet->columns[i], doc, &inexact);
-    if (result != 0 || !inexact)
-        return result;
-    return cdb_documents_each(facets->documents, facets->run->part, doc, &facet->field, count_inexact, &counting);
+    return result == 0 && inexact ? cdb_facet_add_inexact(facets, facet, doc) : result;
 }
 
 int cdb_facets_add(struct cdb_facets *facets, const uint32_t *docs, size_t count)
@@ -254,7 +254,9 @@ int cdb_facets_add(struct cdb_facets *facets, const uint32_t *docs, size_t count
                                       facet->columns[0].counts);
             continue;
         }
-        for (size_t i = 0; result == 0 && facet->column_count > 0 && i < count; i++)
+        for (size_t i = 0; facet->column_count > 1 && i < count; i++)
+            cdb_docset_add(&facet->hits, docs[i]);
+        for (size_t i = 0; result == 0 && facet->column_count == 1 && i < count; i++)
             result = add_document(facets, facet, docs[i]);
     }
     return result;
@@ -272,7 +274,7 @@ static int add_counts(struct cdb_facets *facets, struct cdb_facet *facet)
 
         if (column->counts[cursor.next - 1] == 0)
             continue;
-        result = find(facets, facet, &value, &found);
+        result = cdb_facet_find(facets, facet, &value, &found);
         if (result == 0)
             found->count += column->counts[cursor.next - 1];
     }
@@ -283,9 +285,12 @@ int cdb_facets_end(struct cdb_facets *facets)
 {
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < facets->count; i++)
+    for (size_t i = 0; result == 0 && i < facets->count; i++) {
         if (facets->list[i].column_count == 1)
             result = add_counts(facets, &facets->list[i]);
+        else if (facets->list[i].column_count > 1)
+            result = cdb_facet_end_many(facets, &facets->list[i]);
+    }
     return result;
 }
 

@@ -1,67 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 #include "query/postings.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "index/bytes.h"
 #include "util/error.h"
 
-/* ---- opening and counting ----------------------------------------------------------------------- */
-
-static int compare_lengths(const void *a, const void *b)
+size_t cdb_docs_seek(const uint32_t *docs, size_t low, size_t count, uint32_t doc)
 {
-    const struct cdb_ft_entry *x = *(const struct cdb_ft_entry *const *)a, *y = *(const struct cdb_ft_entry *const *)b;
+    while (low < count) {
+        size_t middle = low + (count - low) / 2;
 
-    if (x->df != y->df)
-        return x->df > y->df ? -1 : 1;
-    return x->field < y->field ? -1 : x->field > y->field;
-}
-
-int cdb_lists_open(struct cdb_list **out, struct cdb_run *run, const struct cdb_term_part *part, uint64_t *cost)
-{
-    struct cdb_list *lists = cdb_arena_alloc(&run->arena, part->count * sizeof(*lists));
-    const struct cdb_ft_entry **order = cdb_arena_alloc(&run->arena, part->count * sizeof(*order));
-    int result = lists == NULL || order == NULL ? CHRONDB_ESYSTEM : 0;
-
-    *out = lists;
-    *cost = 0;
-    for (size_t i = 0; result == 0 && i < part->count; i++)
-        order[i] = &part->entries[i];
-    if (result == 0 && part->count > 1)
-        qsort(order, part->count, sizeof(*order), compare_lengths);
-    for (size_t i = 0; result == 0 && i < part->count; i++) {
-        lists[i] = (struct cdb_list){.docs = run->docs, .unnamed = part->range.field == 0};
-        result = cdb_ft_postings_open(&lists[i].postings, run->segment, order[i]);
-        *cost += order[i]->df;
+        if (docs[middle] < doc)
+            low = middle + 1;
+        else
+            count = middle;
     }
-    return result;
-}
-
-void cdb_lists_finish(const struct cdb_list *lists, size_t count, struct cdb_plan *plan)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct cdb_ft_postings *postings = &lists[i].postings;
-        uint64_t read = (uint64_t)postings->blocks_decoded * CDB_FT_BLOCK;
-
-        plan->blocks += postings->blocks_decoded;
-        plan->skipped += postings->block_count - postings->blocks_decoded;
-        plan->postings += read < postings->df ? read : postings->df;
-    }
+    return low;
 }
 
 /* ---- moving ------------------------------------------------------------------------------------- */
 
+/* Ends within a pile are near. */
+static uint32_t advance_pile(struct cdb_list *list, uint32_t target)
+{
+    const struct cdb_pile *pile = list->pile;
+    size_t step = 1, low = list->place, high = low;
+
+    while (high < pile->count && pile->docs[high] < target) {
+        low = high + 1;
+        high = pile->count - high > step ? high + step : pile->count;
+        step *= 2;
+    }
+    list->place = cdb_docs_seek(pile->docs, low, high, target);
+    return list->place < pile->count ? pile->docs[list->place] : CDB_FT_END;
+}
+
 static uint32_t advance(struct cdb_list *list, uint32_t target)
 {
+    if (list->pile != NULL)
+        return advance_pile(list, target);
     list->begun = true;
     return cdb_ft_advance(&list->postings, target);
 }
 
-/* Of the postings at the end: 0, or what is wrong with them. */
+/* Of the document that it was advanced to. */
+static uint32_t freq_of(struct cdb_list *list)
+{
+    return list->pile != NULL ? list->pile->freqs[list->place] : cdb_ft_freq(&list->postings);
+}
+
+/* Of a list at the end: 0, or what is wrong with it. */
 static int check(const struct cdb_list *list)
 {
-    return list->postings.result;
+    return list->pile != NULL ? 0 : list->postings.result;
 }
 
 /* So many documents have one of the list, at least: blocks are not decoded just to say which is the next. */
@@ -69,7 +61,7 @@ static int check(const struct cdb_list *list)
 
 static bool is_thick(const struct cdb_list *list)
 {
-    return (uint64_t)list->postings.df * THICK >= list->docs;
+    return list->pile == NULL && (uint64_t)list->df * THICK >= list->docs;
 }
 
 static int next_of(struct cdb_list *list, uint32_t target, uint32_t *doc)
@@ -87,7 +79,7 @@ static int next_of(struct cdb_list *list, uint32_t target, uint32_t *doc)
 int cdb_lists_next(struct cdb_list *lists, size_t count, uint32_t target, uint32_t *doc)
 {
     *doc = CDB_FT_END;
-    for (size_t i = 0; i<count && * doc> target; i++) {
+    for (size_t i = 0; i < count && target < *doc; i++) {
         uint32_t at;
         int result = next_of(&lists[i], target, &at);
 
@@ -119,7 +111,14 @@ int cdb_lists_max(struct cdb_list *lists, size_t count, const struct cdb_similar
 
     *max = 0;
     for (size_t i = 0; i < count; i++) {
-        int result = cdb_ft_list_impacts(&lists[i].postings, lists[i].unnamed, impacts, &n);
+        int result;
+
+        if (lists[i].pile != NULL) { /* whose documents may be as short as they get */
+            lists[i].max = cdb_similarity_score(similarity, lists[i].pile->max, 1);
+            *max += lists[i].max;
+            continue;
+        }
+        result = cdb_ft_list_impacts(&lists[i].postings, lists[i].unnamed, impacts, &n);
 
         if (result != 0)
             return result;
@@ -215,10 +214,16 @@ static size_t end_in_block(const struct cdb_ft_postings *postings, uint32_t to)
 static int show_run(struct cdb_list *list, uint32_t doc, uint32_t to, bool freqs, struct cdb_list_run *run)
 {
     struct cdb_ft_postings *postings = &list->postings;
+    const struct cdb_pile *pile = list->pile;
 
     run->count = 0;
     if (doc >= to)
         return doc == CDB_FT_END ? check(list) : 0;
+    if (pile != NULL) {
+        *run = (struct cdb_list_run){pile->docs + list->place, freqs ? pile->freqs + list->place : NULL,
+                                     cdb_docs_seek(pile->docs, list->place, pile->count, to) - list->place};
+        return 0;
+    }
     *run =
         (struct cdb_list_run){postings->docs + postings->at, freqs ? cdb_ft_block_freqs(postings) + postings->at : NULL,
                               end_in_block(postings, to) - postings->at};
@@ -233,9 +238,15 @@ int cdb_list_run(struct cdb_list *list, uint32_t from, uint32_t to, bool freqs, 
 int cdb_list_pass(struct cdb_list *list, uint32_t to, bool freqs, struct cdb_list_run *run)
 {
     struct cdb_ft_postings *postings = &list->postings;
-    bool whole = postings->at + run->count == postings->count;
 
-    return show_run(list, whole ? cdb_ft_next_block(postings) : cdb_ft_advance(postings, to), to, freqs, run);
+    if (list->pile != NULL) {
+        list->place += run->count;
+        run->count = 0;
+        return 0;
+    }
+    if (postings->at + run->count == postings->count)
+        return show_run(list, cdb_ft_next_block(postings), to, freqs, run);
+    return show_run(list, cdb_ft_advance(postings, to), to, freqs, run);
 }
 
 int cdb_list_copy(struct cdb_list *list, uint32_t from, uint32_t to, uint32_t *docs, uint32_t *freqs, size_t *count)
@@ -289,8 +300,6 @@ int cdb_list_mark(struct cdb_list *list, uint32_t from, uint32_t to, unsigned ch
 
 static int search(struct cdb_list *list, const uint32_t *docs, size_t count, bool freqs, uint32_t *sums)
 {
-    struct cdb_ft_postings *postings = &list->postings;
-
     for (size_t i = 0; i < count; i++) {
         uint32_t doc = advance(list, docs[i]);
 
@@ -298,7 +307,7 @@ static int search(struct cdb_list *list, const uint32_t *docs, size_t count, boo
             return check(list);
         if (doc != docs[i])
             continue;
-        sums[i] += freqs ? cdb_ft_freq(postings) : 1;
+        sums[i] += freqs ? freq_of(list) : 1;
     }
     return 0;
 }
@@ -308,7 +317,7 @@ int cdb_list_at(struct cdb_list *list, uint32_t doc, uint32_t *freq)
     uint32_t at = advance(list, doc);
 
     if (at == doc)
-        *freq += cdb_ft_freq(&list->postings);
+        *freq += freq_of(list);
     return at == CDB_FT_END ? check(list) : 0;
 }
 
@@ -327,19 +336,6 @@ static int read_all(struct cdb_list *list, uint32_t from, uint32_t to, bool freq
         result = cdb_list_pass(list, to, freqs, &run);
     }
     return result;
-}
-
-size_t cdb_docs_seek(const uint32_t *docs, size_t low, size_t count, uint32_t doc)
-{
-    while (low < count) {
-        size_t middle = low + (count - low) / 2;
-
-        if (docs[middle] < doc)
-            low = middle + 1;
-        else
-            count = middle;
-    }
-    return low;
 }
 
 /* The other way about: the few documents of the list are searched among the candidates. */
@@ -370,7 +366,7 @@ int cdb_list_look_up(struct cdb_list *list, const uint32_t *docs, size_t count, 
                      uint32_t *scratch)
 {
     uint32_t first = docs[0], span = docs[count - 1] - first + 1;
-    uint64_t between = (uint64_t)list->postings.df * span / list->docs;
+    uint64_t between = (uint64_t)list->df * span / list->docs;
     int result;
 
     if (between > count * DENSE)

@@ -4,10 +4,15 @@
 #ifndef CDB_QUERY_POSTINGS_H
 #define CDB_QUERY_POSTINGS_H
 
+#include "query/pile.h"
 #include "query/scorer.h"
 
+/* A list of a segment, or a pile of them. */
 struct cdb_list {
     struct cdb_ft_postings postings;
+    const struct cdb_pile *pile; /* or NULL: */
+    size_t place;                /* in the pile: the next document */
+    uint32_t df;
     uint32_t docs; /* of the segment */
     bool unnamed;  /* which norms bound it */
     bool begun;    /* else the postings are before the first document, not at the end */
@@ -18,8 +23,12 @@ struct cdb_list {
     float max;     /* of the whole list, after cdb_lists_max */
 };
 
-/* The lists of a term in a part, in the run's arena, the longest first. *cost: postings in all. */
-int cdb_lists_open(struct cdb_list **out, struct cdb_run *run, const struct cdb_term_part *part, uint64_t *cost);
+/* The lists of a term in a part, in the run's arena, the longest first; of very many the short ones as a pile. *cost:
+ * postings in all. */
+int cdb_lists_open(struct cdb_list **out, size_t *count, struct cdb_run *run, struct cdb_plan *plan,
+                   const struct cdb_term_part *part, uint64_t *cost);
+/* A single one. */
+int cdb_list_open(struct cdb_list *list, struct cdb_run *run, const struct cdb_ft_entry *entry, bool unnamed);
 /* What postings were read. */
 void cdb_lists_finish(const struct cdb_list *lists, size_t count, struct cdb_plan *plan);
 

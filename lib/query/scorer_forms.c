@@ -6,38 +6,26 @@
 #include <string.h>
 
 #include "index/bytes.h"
+#include "query/docset.h"
 #include "query/postings.h"
 #include "query/scorer.h"
 #include "util/error.h"
 
-#define LISTS 32 /* that are read as the search goes */
+#define LISTS 32 /* that are read as the search goes; no more than cdb_lists_open makes no pile of */
 
 struct forms {
     struct cdb_scorer base;
     struct cdb_list *lists;
     size_t count;
-    uint64_t *bits; /* of all documents of the segment; or NULL */
+    struct cdb_docset noted;
 };
 
 /* ---- finding ------------------------------------------------------------------------------------ */
 
-static uint32_t next_bit(const struct forms *forms, uint32_t target)
-{
-    uint32_t docs = forms->base.run->docs, word = target / 64;
-    uint64_t left;
-
-    if (forms->bits == NULL || target >= docs)
-        return CDB_FT_END;
-    left = forms->bits[word] & ~UINT64_C(0) << target % 64;
-    while (left == 0 && ++word < (docs + 63) / 64)
-        left = forms->bits[word];
-    return left == 0 ? CDB_FT_END : word * 64 + (uint32_t)__builtin_ctzll(left);
-}
-
 static int next(struct cdb_scorer *scorer, uint32_t target, uint32_t *doc)
 {
     struct forms *forms = (struct forms *)scorer;
-    uint32_t noted = next_bit(forms, target);
+    uint32_t noted = cdb_docset_next(&forms->noted, target);
     int result = cdb_lists_next(forms->lists, forms->count, target, doc);
 
     *doc = noted < *doc ? noted : *doc;
@@ -53,20 +41,13 @@ static int bound(struct cdb_scorer *scorer, uint32_t from, uint32_t *to, bool sh
     return 0;
 }
 
-static void add_noted(const struct forms *forms, uint32_t from, uint32_t to, unsigned char *marks)
-{
-    for (uint32_t doc = next_bit(forms, from); doc < to; doc = next_bit(forms, doc + 1))
-        marks[doc - from] = 1;
-}
-
 static int mark(struct forms *forms, uint32_t from, uint32_t to, unsigned char *marks)
 {
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < forms->count; i++)
         result = cdb_list_mark(&forms->lists[i], from, to, marks);
-    if (forms->bits != NULL)
-        add_noted(forms, from, to, marks);
+    cdb_docset_mark(&forms->noted, from, to, marks);
     return result;
 }
 
@@ -99,7 +80,7 @@ static int probe(struct cdb_scorer *scorer, const uint32_t *docs, size_t count, 
         return CHRONDB_ESYSTEM;
     found = frame->index;
     for (size_t i = 0; i < count; i++)
-        found[i] = forms->bits != NULL ? forms->bits[docs[i] / 64] >> docs[i] % 64 & 1 : 0;
+        found[i] = cdb_docset_has(&forms->noted, docs[i]);
     for (size_t i = 0; result == 0 && i < forms->count; i++)
         result = cdb_list_look_up(&forms->lists[i], docs, count, false, found, frame->freqs);
     for (size_t i = 0; i < count; i++) {
@@ -116,7 +97,7 @@ static void finish(struct cdb_scorer *scorer)
     const struct forms *forms = (const struct forms *)scorer;
 
     cdb_lists_finish(forms->lists, forms->count, scorer->plan);
-    scorer->plan->how = forms->bits != NULL ? "forms, bits" : "forms";
+    scorer->plan->how = forms->noted.words != NULL ? "forms, bits" : "forms";
 }
 
 static const struct cdb_scorer_ops ops = {next, bound, produce, NULL, probe, finish};
@@ -141,22 +122,17 @@ static int note(struct gathering *gathering, const struct cdb_ft_entry *entry)
     struct forms *forms = gathering->forms;
     struct cdb_run *run = forms->base.run;
     struct cdb_ft_postings *postings = &gathering->postings;
-    size_t words = run->docs / 64 + 1;
-    int result;
+    int result = cdb_docset_need(&forms->noted, &run->arena, run->docs);
 
-    if (forms->bits == NULL) {
-        forms->bits = cdb_arena_alloc(&run->arena, words * sizeof(*forms->bits));
-        if (forms->bits == NULL)
-            return CHRONDB_ESYSTEM;
-        memset(forms->bits, 0, words * sizeof(*forms->bits));
-    }
+    if (result != 0)
+        return result;
     result = cdb_ft_postings_open(postings, run->segment, entry);
     if (result != 0)
         return result;
     while (cdb_ft_next_block(postings) != CDB_FT_END)
         for (uint32_t i = 0; i < postings->count; i++)
             if (postings->docs[i] < run->docs)
-                forms->bits[postings->docs[i] / 64] |= UINT64_C(1) << postings->docs[i] % 64;
+                cdb_docset_add(&forms->noted, postings->docs[i]);
     forms->base.plan->postings += postings->df;
     forms->base.plan->blocks += postings->blocks_decoded;
     return postings->result;
@@ -257,8 +233,7 @@ static int open_lists(struct gathering *gathering, const struct cdb_ft_range *ra
     struct cdb_term_part part = {*range, gathering->entries, gathering->count};
     uint64_t cost;
 
-    forms->count = gathering->count;
-    return cdb_lists_open(&forms->lists, forms->base.run, &part, &cost);
+    return cdb_lists_open(&forms->lists, &forms->count, forms->base.run, forms->base.plan, &part, &cost);
 }
 
 int cdb_scorer_forms(struct cdb_scorer **out, struct cdb_run *run, struct cdb_plan *plan)
@@ -280,7 +255,7 @@ int cdb_scorer_forms(struct cdb_scorer **out, struct cdb_run *run, struct cdb_pl
     if (plan->fuzzy != NULL)
         plan->fuzzy->count = plan->fuzzy->rows != NULL; /* nothing was read yet in this segment */
     result = gather(gathering, &range);
-    if (result != 0 || (gathering->count == 0 && forms->bits == NULL))
+    if (result != 0 || (gathering->count == 0 && forms->noted.words == NULL))
         return result;
     result = open_lists(gathering, &range);
     plan->df += forms->base.cost < run->docs ? forms->base.cost : run->docs;

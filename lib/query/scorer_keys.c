@@ -27,7 +27,7 @@ static int bound(struct cdb_scorer *scorer, uint32_t from, uint32_t *to, bool sh
     const struct keys *keys = (const struct keys *)scorer;
 
     (void)shrink;
-    *out = from<keys->last && * to> keys->first ? scorer->max : 0;
+    *out = keys->first < *to && from < keys->last ? scorer->max : 0;
     return 0;
 }
 

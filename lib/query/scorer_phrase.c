@@ -3,32 +3,18 @@
  * Phrases: in each leaf field that has all the words, the documents with all of them, and of these the positions. A
  * document in which the phrase would score too little even if it were there as often as its rarest word is not looked
  * into. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "index/bytes.h"
-#include "query/phrase.h"
-#include "query/postings.h"
+#include "query/phrase_fields.h"
 #include "query/scorer.h"
 #include "util/error.h"
 
-/* A leaf field with all the words. */
-struct field {
-    struct cdb_list *lists;         /* by term */
-    struct cdb_ft_postings *places; /* the same once more: these stand where positions are read */
-    uint32_t *order;                /* the terms, the rarest first */
-    uint32_t cost;                  /* documents of that */
-};
-
 struct words {
     struct cdb_scorer base;
-    struct cdb_phrase phrase;
+    struct cdb_phrase_reader reader;
+    struct cdb_phrase_fields fields;
     struct cdb_ft_norms norms;
-    struct field *fields;
-    size_t field_count, terms;
-    struct cdb_positions *positions; /* by term */
-    uint64_t **lists;
-    size_t *rooms;
+    size_t terms;
 };
 
 /* ---- bounds ------------------------------------------------------------------------------------- */
@@ -37,9 +23,9 @@ static int next(struct cdb_scorer *scorer, uint32_t target, uint32_t *doc)
 {
     const struct words *words = (const struct words *)scorer;
 
-    *doc = CDB_FT_END;
-    for (size_t f = 0; f < words->field_count; f++) {
-        const struct field *field = &words->fields[f];
+    *doc = cdb_phrase_pile_next(&words->fields.pile, target);
+    for (size_t f = 0; f < words->fields.count; f++) {
+        const struct cdb_phrase_field *field = &words->fields.list[f];
         uint32_t at;
         int result = cdb_lists_next(&field->lists[field->order[0]], 1, target, &at);
 
@@ -53,9 +39,17 @@ static int next(struct cdb_scorer *scorer, uint32_t target, uint32_t *doc)
 /* Of one field: a phrase is there as often as its rarest word at most; with slop, as all words together. */
 static double together(const struct words *words, double so_far, double one, bool first)
 {
-    if (words->phrase.slop > 0)
+    if (words->reader.phrase.slop > 0)
         return so_far + one;
     return first || one < so_far ? one : so_far;
+}
+
+/* A document of the pile may be as short as they get. */
+static double pile_max(const struct words *words)
+{
+    const struct cdb_phrase_pile *pile = &words->fields.pile;
+
+    return pile->count == 0 ? 0 : (double)cdb_similarity_any(words->base.plan->similarity, (double)pile->max, 1);
 }
 
 static int bound(struct cdb_scorer *scorer, uint32_t from, uint32_t *to, bool shrink, double *out)
@@ -64,13 +58,13 @@ static int bound(struct cdb_scorer *scorer, uint32_t from, uint32_t *to, bool sh
 
     (void)shrink;
     *out = 0;
-    for (size_t f = 0; scorer->scoring && f < words->field_count; f++) {
+    for (size_t f = 0; scorer->scoring && f < words->fields.count; f++) {
         double sum = 0, one;
         uint32_t freq;
 
         for (size_t t = 0; t < words->terms; t++) {
             int result =
-                cdb_list_bound(&words->fields[f].lists[t], scorer->plan->similarity, from, to, false, &one, &freq);
+                cdb_list_bound(&words->fields.list[f].lists[t], scorer->plan->similarity, from, to, false, &one, &freq);
 
             if (result != 0)
                 return result;
@@ -78,16 +72,19 @@ static int bound(struct cdb_scorer *scorer, uint32_t from, uint32_t *to, bool sh
         }
         *out += sum;
     }
+    if (scorer->scoring && cdb_phrase_pile_next(&words->fields.pile, from) < *to)
+        *out += pile_max(words);
     return 0;
 }
 
 static int find_max(struct words *words)
 {
-    double sum = 0, one;
+    words->base.max = pile_max(words);
+    for (size_t f = 0; f < words->fields.count; f++) {
+        double sum = 0, one;
 
-    for (size_t f = 0; f < words->field_count; f++) {
         for (size_t t = 0; t < words->terms; t++) {
-            int result = cdb_lists_max(&words->fields[f].lists[t], 1, words->base.plan->similarity, &one);
+            int result = cdb_lists_max(&words->fields.list[f].lists[t], 1, words->base.plan->similarity, &one);
 
             if (result != 0)
                 return result;
@@ -95,54 +92,6 @@ static int find_max(struct words *words)
         }
         words->base.max += sum;
     }
-    return 0;
-}
-
-/* ---- positions ---------------------------------------------------------------------------------- */
-
-/* Candidates are often next to each other. */
-static uint32_t advance(struct cdb_ft_postings *postings, uint32_t doc)
-{
-    for (unsigned i = 0; i < 4 && postings->count > 0 && postings->doc < doc; i++)
-        cdb_ft_next(postings);
-    return cdb_ft_advance(postings, doc);
-}
-
-static int read_positions(struct words *words, struct cdb_ft_postings *postings, size_t term, uint32_t doc)
-{
-    struct cdb_ft_positions positions;
-    size_t count = 0;
-
-    if (advance(postings, doc) != doc)
-        return postings->result != 0 ? postings->result : cdb_index_damaged("a list of postings is not what it was");
-    cdb_ft_positions(&positions, postings);
-    while (cdb_ft_position_next(&positions)) {
-        if (count == words->rooms[term]) {
-            size_t room = count == 0 ? 64 : 2 * count;
-            uint64_t *list = cdb_arena_alloc(&words->base.run->arena, room * sizeof(*list));
-
-            if (list == NULL)
-                return CHRONDB_ESYSTEM;
-            if (count > 0)
-                memcpy(list, words->lists[term], count * sizeof(*list));
-            words->lists[term] = list;
-            words->rooms[term] = room;
-        }
-        words->lists[term][count++] = positions.position;
-    }
-    words->positions[term] = (struct cdb_positions){words->lists[term], count};
-    return postings->result;
-}
-
-static int read_freq(struct words *words, struct field *field, uint32_t doc, float *freq)
-{
-    for (size_t t = 0; t < words->terms; t++) {
-        int result = read_positions(words, &field->places[t], t, doc);
-
-        if (result != 0)
-            return result;
-    }
-    *freq = cdb_phrase_freq(&words->phrase, words->positions);
     return 0;
 }
 
@@ -169,7 +118,7 @@ static int keep_with(const struct words *words, struct cdb_list *list, struct ca
         uint32_t freq = freqs[i], most = c->most[i];
 
         c->docs[kept] = c->docs[i];
-        if (words->phrase.slop > 0)
+        if (words->reader.phrase.slop > 0)
             c->most[kept] = most > UINT32_MAX - freq ? UINT32_MAX : most + freq;
         else
             c->most[kept] = most < freq ? most : freq;
@@ -204,23 +153,36 @@ static int keep_promising(struct words *words, struct candidates *c, double floo
     return 0;
 }
 
+static void add_freq(struct cdb_frame *sums, uint32_t at, float freq)
+{
+    if (freq <= 0)
+        return;
+    if (!sums->marks[at])
+        sums->scores[at] = 0;
+    sums->marks[at] = 1;
+    sums->scores[at] += freq;
+}
+
+/* Those of the pile in [from, to). */
+static void add_pile(const struct words *words, uint32_t from, uint32_t to, struct cdb_frame *sums)
+{
+    const struct cdb_phrase_pile *pile = &words->fields.pile;
+
+    for (size_t i = cdb_docs_seek(pile->docs, 0, pile->count, from); i < pile->count && pile->docs[i] < to; i++)
+        add_freq(sums, pile->docs[i] - from, pile->freqs[i]);
+}
+
 /* Add the frequencies of the phrase in the candidates to sums[doc - from]. */
-static int add_freqs(struct words *words, struct field *field, const struct candidates *c, uint32_t from,
+static int add_freqs(struct words *words, struct cdb_phrase_field *field, const struct candidates *c, uint32_t from,
                      struct cdb_frame *sums)
 {
     for (size_t i = 0; i < c->count; i++) {
-        uint32_t at = c->docs[i] - from;
         float freq;
-        int result = read_freq(words, field, c->docs[i], &freq);
+        int result = cdb_phrase_read(&words->reader, field->places, c->docs[i], &freq);
 
         if (result != 0)
             return result;
-        if (freq <= 0)
-            continue;
-        if (!sums->marks[at])
-            sums->scores[at] = 0;
-        sums->marks[at] = 1;
-        sums->scores[at] += freq;
+        add_freq(sums, c->docs[i] - from, freq);
     }
     return 0;
 }
@@ -246,7 +208,7 @@ static int score(struct words *words, const uint32_t *docs, size_t count, uint32
 /* ---- producing ---------------------------------------------------------------------------------- */
 
 /* A window's work: candidates in `work`, frequencies of the phrase in the marks and scores of `sums`. */
-static int produce_field(struct words *words, struct field *field, uint32_t from, uint32_t to, double floor,
+static int produce_field(struct words *words, struct cdb_phrase_field *field, uint32_t from, uint32_t to, double floor,
                          struct cdb_frame *work, struct cdb_frame *sums)
 {
     struct candidates c = {work->docs, work->index, 0};
@@ -270,9 +232,10 @@ static int produce_frames(struct words *words, uint32_t from, uint32_t to, doubl
     /* What a document has in fields that come later is not known before: only the last one may leave some out. */
     if (!words->base.scoring)
         floor = CDB_NO_FLOOR;
-    for (size_t f = 0; result == 0 && f < words->field_count; f++)
-        result = produce_field(words, &words->fields[f], from, to, f + 1 < words->field_count ? CDB_NO_FLOOR : floor,
-                               work, sums);
+    add_pile(words, from, to, sums);
+    for (size_t f = 0; result == 0 && f < words->fields.count; f++)
+        result = produce_field(words, &words->fields.list[f], from, to,
+                               f + 1 < words->fields.count ? CDB_NO_FLOOR : floor, work, sums);
     batch->count = cdb_marks_drain(sums->marks, from, batch->docs);
     if (result == 0 && words->base.scoring)
         return score(words, batch->docs, batch->count, from, sums->scores, NULL, batch->scores);
@@ -300,7 +263,7 @@ static int produce(struct cdb_scorer *scorer, uint32_t from, uint32_t to, double
 
 /* ---- probing ------------------------------------------------------------------------------------ */
 
-static int probe_field(struct words *words, struct field *field, const uint32_t *docs, size_t count,
+static int probe_field(struct words *words, struct cdb_phrase_field *field, const uint32_t *docs, size_t count,
                        struct cdb_frame *work, struct cdb_frame *sums)
 {
     struct candidates c = {work->docs, work->index, count};
@@ -320,18 +283,19 @@ static int probe_frames(struct words *words, const uint32_t *docs, size_t count,
     size_t n = 0;
     int result = 0;
 
-    for (size_t f = 0; result == 0 && f < words->field_count; f++)
-        result = probe_field(words, &words->fields[f], docs, count, work, sums);
+    add_pile(words, from, docs[count - 1] + 1, sums);
+    for (size_t f = 0; result == 0 && f < words->fields.count; f++)
+        result = probe_field(words, &words->fields.list[f], docs, count, work, sums);
     for (size_t i = 0; i < count; i++) {
         uint32_t at = docs[i] - from;
 
         if (!sums->marks[at])
             continue;
-        sums->marks[at] = 0;
         hits[i] = 1;
         work->docs[n] = docs[i];
         work->index[n++] = (uint32_t)i;
     }
+    memset(sums->marks, 0, docs[count - 1] - from + 1); /* the pile marks others too */
     if (result == 0 && n > 0 && words->base.scoring)
         return score(words, work->docs, n, from, sums->scores, work->index, scores);
     return result;
@@ -357,108 +321,12 @@ static void finish(struct cdb_scorer *scorer)
 {
     const struct words *words = (const struct words *)scorer;
 
-    for (size_t f = 0; f < words->field_count; f++)
-        cdb_lists_finish(words->fields[f].lists, words->terms, scorer->plan);
+    for (size_t f = 0; f < words->fields.count; f++)
+        cdb_lists_finish(words->fields.list[f].lists, words->terms, scorer->plan);
     scorer->plan->how = "positions";
 }
 
 static const struct cdb_scorer_ops ops = {next, bound, produce, NULL, probe, finish};
-
-/* ---- making ------------------------------------------------------------------------------------- */
-
-/* The term's entry for a leaf field, or NULL. */
-static const struct cdb_ft_entry *find_entry(const struct cdb_term_part *part, uint32_t field)
-{
-    size_t low = 0, high = part->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (part->entries[middle].field < field)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < part->count && part->entries[low].field == field ? &part->entries[low] : NULL;
-}
-
-/* Open all terms in a leaf field; count 0 if one of them is not there. */
-static int open_field(struct words *words, struct field *field, uint32_t number, bool *whole)
-{
-    struct cdb_run *run = words->base.run;
-    const struct cdb_plan *plan = words->base.plan;
-    struct cdb_term_part all = {plan->terms[0].parts[run->part].range, NULL, words->terms};
-    uint64_t cost;
-    int result;
-
-    *whole = false;
-    all.entries = cdb_arena_alloc(&run->arena, words->terms * sizeof(*all.entries));
-    field->places = cdb_arena_alloc(&run->arena, words->terms * sizeof(*field->places));
-    field->order = cdb_arena_alloc(&run->arena, words->terms * sizeof(*field->order));
-    if (all.entries == NULL || field->places == NULL || field->order == NULL)
-        return CHRONDB_ESYSTEM;
-    for (size_t t = 0; t < words->terms; t++) {
-        const struct cdb_ft_entry *entry = find_entry(&plan->terms[t].parts[run->part], number);
-        size_t at = t;
-
-        if (entry == NULL)
-            return 0;
-        all.entries[t] = *entry;
-        for (; at > 0 && all.entries[field->order[at - 1]].df > entry->df; at--)
-            field->order[at] = field->order[at - 1];
-        field->order[at] = (uint32_t)t;
-    }
-    *whole = true;
-    field->cost = all.entries[field->order[0]].df;
-    words->base.cost += field->cost;
-    result = cdb_lists_open(&field->lists, run, &all, &cost);
-    for (size_t t = 0; result == 0 && t < words->terms; t++)
-        result = cdb_ft_postings_open(&field->places[t], run->segment, &all.entries[t]);
-    return result;
-}
-
-/* The one with the most documents last. */
-static int compare_fields(const void *a, const void *b)
-{
-    const struct field *x = a, *y = b;
-
-    return x->cost < y->cost ? -1 : x->cost > y->cost;
-}
-
-static int open_fields(struct words *words)
-{
-    struct cdb_run *run = words->base.run;
-    const struct cdb_term_part *first = &words->base.plan->terms[0].parts[run->part];
-    int result = 0;
-
-    words->fields = cdb_arena_alloc(&run->arena, (first->count + 1) * sizeof(*words->fields));
-    if (words->fields == NULL)
-        return CHRONDB_ESYSTEM;
-    for (size_t i = 0; result == 0 && i < first->count; i++) {
-        bool whole;
-
-        result = open_field(words, &words->fields[words->field_count], first->entries[i].field, &whole);
-        words->field_count += result == 0 && whole;
-    }
-    if (result == 0 && words->field_count > 1)
-        qsort(words->fields, words->field_count, sizeof(*words->fields), compare_fields);
-    return result;
-}
-
-static int prepare(struct words *words)
-{
-    struct cdb_run *run = words->base.run;
-    const struct cdb_plan *plan = words->base.plan;
-    size_t n = words->terms;
-
-    words->positions = cdb_arena_alloc(&run->arena, n * sizeof(*words->positions));
-    words->lists = cdb_arena_alloc(&run->arena, n * sizeof(*words->lists));
-    words->rooms = cdb_arena_alloc(&run->arena, n * sizeof(*words->rooms));
-    if (words->positions == NULL || words->lists == NULL || words->rooms == NULL)
-        return CHRONDB_ESYSTEM;
-    memset(words->rooms, 0, n * sizeof(*words->rooms));
-    return cdb_phrase_init(&words->phrase, &run->arena, plan->words, plan->word_count, plan->slop);
-}
 
 int cdb_scorer_phrase(struct cdb_scorer **out, struct cdb_run *run, struct cdb_plan *plan)
 {
@@ -472,12 +340,14 @@ int cdb_scorer_phrase(struct cdb_scorer **out, struct cdb_run *run, struct cdb_p
     if (words == NULL)
         return CHRONDB_ESYSTEM;
     words->terms = plan->term_count;
-    result = open_fields(words);
-    if (result != 0 || words->field_count == 0)
+    result = cdb_phrase_reader_init(&words->reader, run, plan);
+    if (result == 0)
+        result = cdb_phrase_fields_open(&words->fields, &words->reader, run, plan);
+    if (result != 0 || (words->fields.count == 0 && words->fields.pile.count == 0))
         return result;
-    result = prepare(words);
+    words->base.cost = words->fields.cost < run->docs ? words->fields.cost : run->docs;
     plan->df += words->base.cost;
-    if (result == 0 && words->base.scoring)
+    if (words->base.scoring)
         result = cdb_ft_norms_open(&words->norms, run->segment, plan->terms[0].parts[run->part].range.field);
     if (result == 0 && words->base.scoring)
         result = find_max(words);

@@ -345,13 +345,13 @@ static const struct cdb_scorer_ops quick_ops = {next, bound, produce, accumulate
 /* The longest list is so many times as long as all others together. */
 #define SHORT 8
 
-static uint64_t part_max(const struct cdb_term_part *part)
+static uint64_t sum_others(const struct term *term)
 {
-    uint64_t max = 0;
+    uint64_t sum = 0;
 
-    for (size_t i = 0; i < part->count; i++)
-        max = part->entries[i].df > max ? part->entries[i].df : max;
-    return max;
+    for (size_t i = 1; i < term->count; i++)
+        sum += term->lists[i].df;
+    return sum;
 }
 
 int cdb_scorer_term(struct cdb_scorer **out, struct cdb_run *run, struct cdb_plan *plan)
@@ -365,13 +365,12 @@ int cdb_scorer_term(struct cdb_scorer **out, struct cdb_run *run, struct cdb_pla
     term = cdb_scorer_new(run, plan, &ops, sizeof(*term));
     if (term == NULL)
         return CHRONDB_ESYSTEM;
-    term->count = part->count;
-    result = cdb_lists_open(&term->lists, run, part, &term->base.cost);
+    result = cdb_lists_open(&term->lists, &term->count, run, plan, part, &term->base.cost);
     if (result == 0 && term->base.scoring)
         result = cdb_ft_norms_open(&term->norms, run->segment, part->range.field);
     if (result == 0 && term->base.scoring)
         result = cdb_lists_max(term->lists, term->count, plan->similarity, &term->base.max);
-    term->short_others = term->count > 1 && (term->base.cost - part_max(part)) * SHORT <= part_max(part);
+    term->short_others = term->count > 1 && result == 0 && sum_others(term) * SHORT <= (uint64_t)term->lists[0].df;
     if (term->base.scoring && (term->count == 1 || term->short_others))
         term->base.ops = &quick_ops;
     *out = &term->base;

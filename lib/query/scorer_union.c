@@ -30,7 +30,7 @@ static int next(struct cdb_scorer *scorer, uint32_t target, uint32_t *doc)
     const struct disjunction *all = (const struct disjunction *)scorer;
 
     *doc = CDB_FT_END;
-    for (size_t i = 0; i<all->count && * doc> target; i++) {
+    for (size_t i = 0; i < all->count && target < *doc; i++) {
         struct cdb_scorer *member = all->members[i].scorer;
         uint32_t found;
         int result = member->ops->next(member, target, &found);

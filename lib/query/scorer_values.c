@@ -4,11 +4,16 @@
  * whole may have to be looked up in the documents. */
 #include <string.h>
 
-#include "index/column.h"
+#include "index/column_file.h"
+#include "query/docset.h"
 #include "query/postings.h"
 #include "query/scorer.h"
 #include "util/array.h"
 #include "util/error.h"
+
+/* So many columns are looked at window by window. Of what comes behind them, and has few documents (an object whose
+ * members' names are ids may have 100,000 members), these are noted at once. */
+#define PIECES 16
 
 /* Ordinals of a column. */
 struct piece {
@@ -21,6 +26,7 @@ struct values {
     struct cdb_scorer base;
     struct piece *pieces;
     size_t count, certain; /* the first ones are certain */
+    struct cdb_docset noted;
 };
 
 /* ---- finding ------------------------------------------------------------------------------------ */
@@ -29,8 +35,8 @@ static int next(struct cdb_scorer *scorer, uint32_t target, uint32_t *doc)
 {
     const struct values *values = (const struct values *)scorer;
 
-    *doc = CDB_FT_END;
-    for (size_t i = 0; i<values->count && * doc> target; i++) {
+    *doc = cdb_docset_next(&values->noted, target);
+    for (size_t i = 0; i < values->count && target < *doc; i++) {
         const struct cdb_column *column = &values->pieces[i].column;
         uint32_t found = target;
 
@@ -131,6 +137,8 @@ static int produce(struct cdb_scorer *scorer, uint32_t from, uint32_t to, double
         result = mark_uncertain(values, from, to, bits);
     if (result != 0)
         return result;
+    for (uint32_t doc = cdb_docset_next(&values->noted, from); doc < to; doc = cdb_docset_next(&values->noted, doc + 1))
+        bits[(doc - from) / 64] |= UINT64_C(1) << (doc - from) % 64;
     batch->count = drain(bits, (to - from + 63) / 64, from, batch->docs);
     for (size_t i = 0; scorer->run->scores && i < batch->count; i++)
         batch->scores[i] = score;
@@ -139,7 +147,7 @@ static int produce(struct cdb_scorer *scorer, uint32_t from, uint32_t to, double
 
 static int matches(const struct values *values, uint32_t doc)
 {
-    int result = 0;
+    int result = cdb_docset_has(&values->noted, doc);
 
     for (size_t i = 0; i < values->count && result == 0; i++) {
         const struct piece *piece = &values->pieces[i];
@@ -161,7 +169,8 @@ static int probe_run(const struct values *values, const uint32_t *docs, size_t c
     int result = mark(values->pieces, values->certain, from, to, bits);
 
     for (size_t i = 0; result == 0 && i < count; i++)
-        hits[i] = (unsigned char)(bits[(docs[i] - from) / 64] >> (docs[i] - from) % 64 & 1);
+        hits[i] = (unsigned char)(bits[(docs[i] - from) / 64] >> (docs[i] - from) % 64 & 1) |
+                  cdb_docset_has(&values->noted, docs[i]);
     return result;
 }
 
@@ -206,13 +215,37 @@ static const struct cdb_scorer_ops ops = {next, bound, produce, NULL, probe, fin
 struct pieces {
     struct piece *list;
     size_t count, room;
+    struct cdb_docset noted;
+    uint64_t noted_rows;
 };
+
+/* The documents of a column with an ordinal in [first, last). */
+static int note(struct cdb_run *run, struct pieces *pieces, const struct cdb_column *column, uint32_t first,
+                uint32_t last)
+{
+    struct cdb_column_walk walk;
+    int result = cdb_docset_need(&pieces->noted, &run->arena, run->docs);
+
+    if (result == 0)
+        result = cdb_column_walk_init(&walk, column, 0);
+    pieces->noted_rows += column->rows;
+    while (result == 0 && (result = cdb_column_walk_next(&walk)) == 0) {
+        while ((result = cdb_column_walk_piece(&walk)) == 0)
+            for (size_t i = 0; i < walk.piece_len; i++)
+                if (walk.piece[i] >= first && walk.piece[i] < last)
+                    cdb_docset_add(&pieces->noted, walk.doc);
+        result = result == 1 ? 0 : result;
+    }
+    return result == 1 ? 0 : result;
+}
 
 static int add(struct cdb_run *run, struct pieces *pieces, const struct cdb_column *column, uint32_t first,
                uint32_t last, const struct cdb_plan_interval *interval)
 {
     if (first >= last)
         return 0;
+    if (interval == NULL && column->sparse && pieces->count >= PIECES)
+        return note(run, pieces, column, first, last);
     if (pieces->count == pieces->room) {
         size_t room = pieces->room == 0 ? 4 : 2 * pieces->room;
         struct piece *list = cdb_arena_alloc(&run->arena, room * sizeof(*list));
@@ -275,7 +308,7 @@ static int add_columns(struct cdb_run *run, struct pieces *pieces, const struct 
 /* About how many documents there are: as if all values were in as many. For the plan: how many there can be. */
 static void count_documents(struct values *values)
 {
-    uint64_t most = 0, docs = values->base.run->docs;
+    uint64_t most = values->base.cost, docs = values->base.run->docs;
 
     for (size_t i = 0; i < values->count; i++) {
         const struct piece *piece = &values->pieces[i];
@@ -289,7 +322,7 @@ static void count_documents(struct values *values)
 
 int cdb_scorer_values(struct cdb_scorer **out, struct cdb_run *run, struct cdb_plan *plan)
 {
-    struct pieces pieces = {NULL, 0, 0};
+    struct pieces pieces = {NULL, 0, 0, {NULL, 0}, 0};
     struct cdb_ft_range range;
     struct values *values;
     size_t certain = 0;
@@ -301,7 +334,7 @@ int cdb_scorer_values(struct cdb_scorer **out, struct cdb_run *run, struct cdb_p
     certain = pieces.count;
     if (result == 0)
         result = add_columns(run, &pieces, plan, &range, true);
-    if (result != 0 || pieces.count == 0)
+    if (result != 0 || (pieces.count == 0 && pieces.noted.words == NULL))
         return result;
     values = cdb_scorer_new(run, plan, &ops, sizeof(*values));
     if (values == NULL)
@@ -309,6 +342,8 @@ int cdb_scorer_values(struct cdb_scorer **out, struct cdb_run *run, struct cdb_p
     values->pieces = pieces.list;
     values->count = pieces.count;
     values->certain = certain;
+    values->noted = pieces.noted;
+    values->base.cost = pieces.noted_rows;
     count_documents(values);
     values->base.slow = certain < pieces.count;
     values->base.constant = true;

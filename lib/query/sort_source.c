@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index/column_file.h"
 #include "util/error.h"
 
 /* ---- several columns: their values merged ------------------------------------------------------- */
@@ -108,10 +109,48 @@ static int number_values(struct cdb_sort_source *source, struct cdb_arena *arena
     return result;
 }
 
+/* ---- many columns: the rank of each document beforehand ------------------------------------------ */
+
+/* So many columns are asked for each document; of an object whose members' names are ids there may be 100,000. */
+#define ASKED 4
+
+static void take_better(uint32_t *best, uint32_t rank, bool greatest)
+{
+    if (*best == CDB_ORDINAL_NONE || (greatest ? rank > *best : rank < *best))
+        *best = rank;
+}
+
+static int rank_column(struct cdb_sort_source *source, const struct cdb_sort_column *column, bool greatest)
+{
+    struct cdb_column_walk walk;
+    int result = cdb_column_walk_init(&walk, &column->column, 0);
+
+    while (result == 0 && (result = cdb_column_walk_next(&walk)) == 0) {
+        while ((result = cdb_column_walk_piece(&walk)) == 0)
+            for (size_t i = 0; i < walk.piece_len; i++)
+                take_better(&source->by_doc[walk.doc], column->ranks[walk.piece[i]], greatest);
+        result = result == 1 ? 0 : result;
+    }
+    return result == 1 ? 0 : result;
+}
+
+static int rank_documents(struct cdb_sort_source *source, struct cdb_arena *arena, uint32_t docs, bool greatest)
+{
+    int result = 0;
+
+    source->by_doc = cdb_arena_alloc(arena, ((size_t)docs + 1) * sizeof(*source->by_doc));
+    if (source->by_doc == NULL)
+        return CHRONDB_ESYSTEM;
+    memset(source->by_doc, 0xff, ((size_t)docs + 1) * sizeof(*source->by_doc));
+    for (size_t i = 0; result == 0 && i < source->count; i++)
+        result = rank_column(source, &source->columns[i], greatest);
+    return result;
+}
+
 /* ---- opening ------------------------------------------------------------------------------------ */
 
 int cdb_sort_source_open(struct cdb_sort_source *source, struct cdb_arena *arena, struct cdb_ft_segment *segment,
-                         const struct cdb_query_string *field)
+                         const struct cdb_query_string *field, bool greatest)
 {
     struct cdb_ft_range range;
     struct cdb_column column;
@@ -133,7 +172,10 @@ int cdb_sort_source_open(struct cdb_sort_source *source, struct cdb_arena *arena
     }
     if (source->count == 1)
         source->values = source->columns[0].column.values;
-    return source->count > 1 ? number_values(source, arena) : 0;
+    result = source->count > 1 ? number_values(source, arena) : 0;
+    if (result == 0 && source->count > ASKED)
+        result = rank_documents(source, arena, cdb_ft_docs(segment), greatest);
+    return result;
 }
 
 /* ---- asking ------------------------------------------------------------------------------------- */
@@ -188,7 +230,9 @@ int cdb_sort_source_ranks(const struct cdb_sort_source *source, const uint32_t *
 
     if (source->count == 1)
         return count == 0 ? 0 : column_ranks(&source->columns[0].column, docs, count, greatest, ranks);
-    for (size_t i = 0; result == 0 && i < count; i++)
+    for (size_t i = 0; source->by_doc != NULL && i < count; i++)
+        ranks[i] = source->by_doc[docs[i]];
+    for (size_t i = 0; source->by_doc == NULL && result == 0 && i < count; i++)
         result = merged_rank(source, docs[i], greatest, &ranks[i]);
     return result;
 }

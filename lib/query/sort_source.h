@@ -23,14 +23,15 @@ struct cdb_sort_source {
     struct cdb_sort_column *columns;
     size_t count;                  /* 0: no document has a value */
     uint32_t values;               /* ranks are below */
+    uint32_t *by_doc;              /* the rank of each document; NULL: the columns are asked */
     struct cdb_sort_place *places; /* by rank: one of the places where the value is; NULL with one column */
     uint32_t seen;                 /* the rank that was asked for exactness last, */
     bool seen_exact;               /* and the answer */
 };
 
-/* Memory is the arena's. CHRONDB_EDAMAGED, CHRONDB_ESYSTEM. */
+/* Memory is the arena's; `greatest` is what will be asked for. CHRONDB_EDAMAGED, CHRONDB_ESYSTEM. */
 int cdb_sort_source_open(struct cdb_sort_source *source, struct cdb_arena *arena, struct cdb_ft_segment *segment,
-                         const struct cdb_query_string *field);
+                         const struct cdb_query_string *field, bool greatest);
 /* The least (or greatest) rank of each of the ascending documents, CDB_ORDINAL_NONE where there is no value. */
 int cdb_sort_source_ranks(const struct cdb_sort_source *source, const uint32_t *docs, size_t count, bool greatest,
                           uint32_t *ranks);

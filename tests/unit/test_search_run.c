@@ -32,6 +32,7 @@ struct version {
 
 struct world {
     struct random random;
+    bool maps; /* documents are objects with ids as names of members, so with very many fields */
     struct cdb_analyzer *analyzer;
     struct brute brute;
     struct version *versions;
@@ -69,12 +70,26 @@ static size_t make_keys(struct world *world, char **keys, size_t count, size_t i
     return distinct;
 }
 
+static void random_map(struct random *random, struct cdb_buf *out)
+{
+    cdb_buf_addf(out, "{\"a\":\"%s %s\",\"m\":{\"x\":\"%s\"", random_search_word(random), random_search_word(random),
+                 random_chance(random, 20) ? random_search_long(random) : "red");
+    for (size_t i = random_below(random, 5); i > 0; i--)
+        cdb_buf_addf(out, ",\"id%zu\":{\"t\":[\"red blue red\",\"%s\",\"%s\"],\"n\":%zu}", random_below(random, 90),
+                     random_chance(random, 50) ? "blue red" : "green",
+                     random_chance(random, 10) ? random_search_long(random) : "red", random_below(random, 9));
+    cdb_buf_adds(out, "}}");
+}
+
 static void add_version(struct world *world, const char *key, uint32_t from, uint32_t until, size_t parts)
 {
     struct cdb_buf json = CDB_BUF_INIT;
     struct version *version = &world->versions[world->brute.count];
 
-    random_search_document(&world->random, &json);
+    if (world->maps)
+        random_map(&world->random, &json);
+    else
+        random_search_document(&world->random, &json);
     *version = (struct version){from, until, random_below(&world->random, parts), 0};
     version->doc = world->numbers[version->part]++;
     brute_add(&world->brute, &(chrondb_entry){key, json.ptr, json.len});
@@ -134,11 +149,12 @@ static void build_part(struct world *world, size_t part)
     }
 }
 
-static void world_new(struct world *world, uint64_t seed, size_t keys, size_t ids, size_t parts)
+static void world_new(struct world *world, uint64_t seed, size_t keys, size_t ids, size_t parts, bool maps)
 {
     uint32_t last = 60;
 
     memset(world, 0, sizeof(*world));
+    world->maps = maps;
     world->random = random_seed(seed);
     assert_int_equal(cdb_analyzer_new(&world->analyzer, seed % 3 == 0 ? "none" : "english"), 0);
     world->brute.analyzer = world->analyzer;
@@ -204,6 +220,30 @@ static bool in_table(const char *key, const char *table)
     return table == NULL || (len == 0 ? strchr(key, ':') == NULL : strncmp(key, table, len) == 0 && key[len] == ':');
 }
 
+static const char *random_field(struct world *world)
+{
+    static const char *const fields[] = {"m", "m", "m.id1", "m.id2.t", "a", "b"};
+
+    return world->maps ? fields[random_below(&world->random, 6)] : random_search_field(&world->random);
+}
+
+static void random_query(struct world *world, struct cdb_buf *out)
+{
+    static const char *const queries[] = {"red",        "m:red",          "\"red blue\"",    "m:\"blue red\"~3",
+                                          "_exists_:m", "_exists_:m.id1", "m:[2 TO 4]",      "m:>5",
+                                          "m:3",        "m:=green",       "m:=\"blue red\"", "m:bl*",
+                                          "m:gren~",    "m.id2:red",      "_missing_:m.id3", "time",
+                                          "a:data",     "m:[a TO h]"};
+
+    if (!world->maps) {
+        random_search_query(&world->random, out);
+        return;
+    }
+    for (size_t i = random_below(&world->random, 3) + 1; i > 0; i--)
+        cdb_buf_addf(out, "%s%s ", &"\0+\0-\0\0"[2 * random_below(&world->random, 4)],
+                     queries[random_below(&world->random, sizeof(queries) / sizeof(queries[0]))]);
+}
+
 /* "field:desc,field" as a list. */
 static void choose_sort(struct question *question)
 {
@@ -213,7 +253,8 @@ static void choose_sort(struct question *question)
     question->options.sort = question->sort;
     question->options.sort_count = random_chance(random, 50) ? 0 : 1 + random_below(random, 3);
     for (size_t i = 0; i < question->options.sort_count; i++) {
-        const char *field = random_chance(random, 25) ? special[random_below(random, 2)] : random_search_field(random);
+        const char *field =
+            random_chance(random, 25) ? special[random_below(random, 2)] : random_field(question->world);
 
         snprintf(question->names[i], sizeof(question->names[i]), "%s", field);
         question->sort[i] =
@@ -227,7 +268,7 @@ static void ask(struct question *question, struct world *world)
 
     memset(question, 0, sizeof(*question));
     question->world = world;
-    random_search_query(&world->random, &question->text);
+    random_query(world, &question->text);
     if (cdb_query_parse(&question->tree, &question->arena, question->text.ptr, question->text.len,
                         random_chance(&world->random, 50) ? CDB_QUERY_OR : CDB_QUERY_AND) != 0)
         fail_msg("%s: %s", question->text.ptr, chrondb_last_error()->message);
@@ -399,7 +440,7 @@ static void check_paging(struct question *question, const struct cdb_search_resu
 static void check_facet(struct question *question)
 {
     struct world *world = question->world;
-    const char *field = random_search_field(&world->random);
+    const char *field = random_field(world);
     struct cdb_search_facet facet = {field, strlen(field), 0};
     struct cdb_search_options options = question->options;
     struct cdb_search_result result;
@@ -503,7 +544,7 @@ static void test_worlds(void **state)
     for (size_t w = 0; w < worlds; w++) {
         struct world world;
 
-        world_new(&world, 100 + w, 4 + w * 12, 1 + w * 5, 1 + w % PARTS_MAX);
+        world_new(&world, 100 + w, 4 + w * 12, 1 + w * 5, 1 + w % PARTS_MAX, false);
         found += examine(&world, 60);
         world_free(&world);
     }
@@ -516,14 +557,30 @@ static void test_many_documents(void **state)
     struct world world;
 
     (void)state;
-    world_new(&world, 1, 3500, 2000, 2);
+    world_new(&world, 1, 3500, 2000, 2, false);
     assert_true(examine(&world, 20) > 1000);
     world_free(&world);
 }
 
+static void test_many_fields(void **state)
+{
+    size_t found = 0;
+
+    (void)state;
+    for (size_t w = 0; w < 6; w++) {
+        struct world world;
+
+        world_new(&world, 200 + w, 30 + 40 * w, 100, 1 + w % 3, true);
+        found += examine(&world, 60);
+        world_free(&world);
+    }
+    assert_true(found > 1000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_worlds), cmocka_unit_test(test_many_documents)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_worlds), cmocka_unit_test(test_many_documents),
+                                       cmocka_unit_test(test_many_fields)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
