@@ -17,8 +17,8 @@ struct cdb_highlight {
 
 /* Ascending, not overlapping; *marks is malloced, NULL if there is none. What is marked: the words of text nodes and
  * phrases (of phrases only where the whole phrase is), the words that wildcards and fuzzy terms stand for, exact values
- * and literals, values within ranges; respecting fields; nothing of NOT clauses. `json` must be valid.
- * Errors: CHRONDB_ESYSTEM without memory. */
+ * and literals, values within ranges; respecting fields; nothing of NOT clauses. Of members with the same name all are
+ * looked at. `json` must be valid. Errors: CHRONDB_ESYSTEM without memory. */
 int cdb_highlight(struct cdb_highlight **marks, size_t *count, const struct cdb_query_node *query,
                   struct cdb_analyzer *analyzer, const char *json, size_t len);
 

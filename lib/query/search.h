@@ -7,13 +7,22 @@
  * text of long strings) it asks the caller for. Everything it answers is exact: hits, order under a sort, totals,
  * facets. Only scores depend on statistics that may count dead versions, as Lucene's do.
  *
+ * What nodes mean, where query/node.h leaves it open:
+ *   - Words are analysed. A text without any word finds nothing; in a field it also is the number, true, false or null
+ *     that it reads as.
+ *   - A range whose given bounds both read as numbers is one of numbers; any other is one of strings, by their bytes.
+ *   - Phrases are within one scalar. Slop is Lucene's, and at most CDB_POSITION_GAP less the number of words.
+ *   - Fuzzy terms: insertions, deletions, changes, and exchanges of neighbours, no part being changed twice.
+ *   - A value, null too, is what exists. Exact values and ranges of long strings are held against the documents.
+ *
  * Scores are BM25 as Lucene 8 computes it (BM25Similarity, k1 1.2, b 0.75, without the factor k1 + 1):
  *     boost * idf * tf / (tf + k1 * (1 - b + b * dl / avgdl)),  idf = ln(1 + (N - df + 0.5) / (df + 0.5))
  * dl is the length through Lucene's one-byte encoding, N the documents with a token in the field, avgdl the sum of
- * their exact lengths / N. A phrase has the sum of its terms' idfs, and the phrase frequency as tf. Wildcards, fuzzy
- * terms, ranges, literals, exact values, keys, presence and "everything" score their boost. A boolean node scores the
- * sum of its matching must and should clauses, times its boost. Each leaf's contribution is rounded to a float, and
- * they are summed as doubles, so that a score does not depend on the order of evaluation. */
+ * their exact lengths / N. A phrase has the sum of its words' idfs, and the phrase frequency as tf. In a field with
+ * fields below, and in the unnamed one, frequencies and lengths are those of all together. Wildcards, fuzzy terms,
+ * ranges, literals, exact values, keys, presence and "everything" score their boost. A boolean node scores the sum of
+ * its matching must and should clauses (so NOT alone scores 0); boosts multiply. Each leaf's contribution is rounded to
+ * a float, and they are summed as doubles, so that a score does not depend on the order of evaluation. */
 #ifndef CDB_QUERY_SEARCH_H
 #define CDB_QUERY_SEARCH_H
 
@@ -130,9 +139,9 @@ struct cdb_search_result {
 };
 
 /* Release with cdb_search_result_release, also after an error. Errors: CHRONDB_EUSAGE "invalid_cursor" (damaged, or
- * of another query, order, table or commit); CHRONDB_EDAMAGED if a segment is; what options.document returned;
- * CHRONDB_ESYSTEM without memory. The depth of the tree is bounded by its makers (CDB_QUERY_DEPTH_MAX), so the
- * recursion here is too. */
+ * of another query, order, table or commit); "too_many_values" (a sort by a field with 2^32 values below it);
+ * CHRONDB_EDAMAGED if a segment is; what options.document returned; CHRONDB_ESYSTEM without memory. The depth of the
+ * tree is bounded by its makers (CDB_QUERY_TREE_DEPTH), so the recursion here is too. */
 int cdb_search_run(struct cdb_search_result *result, const struct cdb_ft_view *view, const struct cdb_query_node *query,
                    const struct cdb_search_options *options);
 void cdb_search_result_release(struct cdb_search_result *result);
