@@ -407,8 +407,8 @@ END
 }
 
 @test "reading costs no more than a look at one file" {
-    [ -z "${CHRONDB_SANITIZE-}" ] || skip "the sanitizer cannot work under strace"
-    command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip 'no strace'
+    # A leak sanitizer cannot work under it.
+    command -v strace >/dev/null && strace -o /dev/null "$CHRONDB" --version >/dev/null 2>&1 || skip 'no strace'
     given init
     strace -o trace -e trace=openat,open "$CHRONDB" config search.language >/dev/null
     same looks 1 "$(grep -c '"config"' trace)"
