@@ -3,6 +3,7 @@
 #
 # sh tests/bench/scale.sh [SECTION...]: many documents and many commits, beside git on the same machine in the same
 # minutes. Sections: changelogs table million growth past puts; all of them by default, which takes half an hour.
+# The bulk imports leave the index of words out (--no-index): tests/bench/search.sh measures them with it.
 # Build first: cmake --preset release && cmake --build build. What the environment can change, besides common.sh:
 #   BENCH_CORPUS        a directory with the programs debian-changelogs and synthetic, which print documents
 #   BENCH_BULK_RUNS     how often what takes seconds is measured (3)
@@ -50,7 +51,7 @@ beside() {
     repositories "beside-$3-git"
     [ -z "$have_git" ] || python3 tests/bench/fast_import.py "$3" <"$2" >"$4.stream"
     fast='git --git-dir="$0" fast-import --quiet <"$1"'
-    set -- "$@" 'chrondb import --commit-each' "$chrondb" --db "$4-%n" import --commit-each "$2"
+    set -- "$@" 'chrondb import --commit-each' "$chrondb" --db "$4-%n" import --commit-each --no-index "$2"
     [ -z "$have_git" ] || set -- "$@" :: 'git fast-import' sh -c "$fast" "$4-git%n" "$4.stream"
     lines=$1
     stem=$4
@@ -97,7 +98,7 @@ fi
 if wants million && [ -n "${have_million:-}" ]; then
     printf '\n1,000,000 documents in one commit, targets >= 60,000 a second, <= 600 MB resident\n'
     "$measure" -n "$bulk" -w 0 'chrondb import --one-commit' \
-        "$chrondb" --db "$dir/million%n" import --one-commit "$dir/million.ndjson" >"$dir/times"
+        "$chrondb" --db "$dir/million%n" import --one-commit --no-index "$dir/million.ndjson" >"$dir/times"
     show <"$dir/times"
     rate 1000000 <"$dir/times"
     settle
@@ -193,7 +194,7 @@ if wants past; then
             printf "{\"key\":\"%s\",\"value\":{\"version\":%d,\"urgency\":\"low\"},\"time\":\"@%.0f\"}\n", key, i, 631152000 + i * 1000000000 / many
         }
     }' >"$dir/many.ndjson"
-    "$measure" -n 1 -w 0 "import --commit-each of $many" "$chrondb" --db "$dir/past-many" import --commit-each "$dir/many.ndjson" >"$dir/times"
+    "$measure" -n 1 -w 0 "import --commit-each of $many" "$chrondb" --db "$dir/past-many" import --commit-each --no-index "$dir/many.ndjson" >"$dir/times"
     show <"$dir/times"
     rate "$many" <"$dir/times"
     settle
