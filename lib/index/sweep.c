@@ -46,72 +46,95 @@ static bool is_named(const struct named *named, uint64_t name)
     return named->count > 0 && bsearch(&name, named->list, named->count, sizeof(*named->list), compare_names) != NULL;
 }
 
-/* Is it in the place where this ref's manifest or shelf is looked for? */
-static bool is_in_place(const char *ref, const char *file, void (*place)(char out[CDB_FILE_NAME_SIZE], const char *ref))
-{
-    char expected[CDB_FILE_NAME_SIZE];
+/* A manifest or shelf that could be read: whose it is, and what it names. */
+struct contents {
+    char *ref;
+    struct named names;
+};
 
-    place(expected, ref);
-    return strcmp(expected, file) == 0;
+/* The two kinds. `decode` is 0, 1 (it is none), or an error. */
+struct kind {
+    uint64_t max;
+    void (*place)(char out[CDB_FILE_NAME_SIZE], const char *ref);
+    bool (*is_newer)(const void *data, size_t len);
+    int (*decode)(struct contents *out, const void *data, size_t len);
+};
+
+static int take_ref(struct contents *out, const char *ref)
+{
+    out->ref = strdup(ref);
+    return out->ref != NULL ? 0 : cdb_error_memory();
 }
 
-static int take_manifest(struct named *named, int dir, const char *file, bool (*exists)(void *context, const char *ref),
-                         void *context)
+static int decode_manifest(struct contents *out, const void *data, size_t len)
 {
     struct cdb_manifest manifest = {.ref = NULL};
-    struct cdb_buf data = CDB_BUF_INIT;
-    int result = cdb_file_read(dir, file, CDB_MANIFEST_MAX, &data);
-    bool newer = result == 0 && cdb_manifest_is_newer(data.ptr, data.len);
+    int result = cdb_manifest_decode(&manifest, data, len);
 
-    if (result == 0 && !newer)
-        result = cdb_manifest_decode(&manifest, data.ptr, data.len);
-    cdb_buf_release(&data);
-    if (newer) {
-        named->unknown = true;
-        return 0;
-    }
-    if (result < 0)
+    if (result != 0)
         return result;
-    if (result > 0 || !is_in_place(manifest.ref, file, cdb_file_manifest) || !exists(context, manifest.ref)) {
-        unlinkat(dir, file, 0);
-        cdb_manifest_release(&manifest);
-        return 0;
-    }
-    result = add_name(named, manifest.generation);
+    result = take_ref(out, manifest.ref);
+    if (result == 0)
+        result = add_name(&out->names, manifest.generation);
     for (size_t i = 0; result == 0 && i < manifest.segment_count; i++)
-        result = add_name(named, manifest.segments[i].name);
+        result = add_name(&out->names, manifest.segments[i].name);
     cdb_manifest_release(&manifest);
     return result;
 }
 
-static int take_shelf(struct named *named, int dir, const char *file, bool (*exists)(void *context, const char *ref),
-                      void *context)
+static int decode_shelf(struct contents *out, const void *data, size_t len)
 {
     struct cdb_shelf shelf = {.ref = NULL};
-    struct cdb_buf data = CDB_BUF_INIT;
-    int result = cdb_file_read(dir, file, CDB_SHELF_MAX, &data);
-    bool newer = result == 0 && cdb_shelf_is_newer(data.ptr, data.len);
+    int result = cdb_shelf_decode(&shelf, data, len);
 
-    if (result == 0 && !newer)
-        result = cdb_shelf_decode(&shelf, data.ptr, data.len);
-    cdb_buf_release(&data);
-    if (newer) {
-        named->unknown = true;
-        return 0;
-    }
-    if (result < 0)
+    if (result != 0)
         return result;
-    if (result > 0 || !is_in_place(shelf.ref, file, cdb_file_search) || !exists(context, shelf.ref)) {
-        unlinkat(dir, file, 0);
-        cdb_shelf_release(&shelf);
-        return 0;
-    }
+    result = take_ref(out, shelf.ref);
     for (size_t i = 0; result == 0 && i < shelf.segment_count; i++) {
-        result = add_name(named, shelf.segments[i].name);
+        result = add_name(&out->names, shelf.segments[i].name);
         if (result == 0)
-            result = add_name(named, shelf.segments[i].ends);
+            result = add_name(&out->names, shelf.segments[i].ends);
     }
     cdb_shelf_release(&shelf);
+    return result;
+}
+
+static const struct kind manifests = {CDB_MANIFEST_MAX, cdb_file_manifest, cdb_manifest_is_newer, decode_manifest};
+static const struct kind shelves = {CDB_SHELF_MAX, cdb_file_search, cdb_shelf_is_newer, decode_shelf};
+
+/* Is it in the place where this ref's is looked for? */
+static bool is_in_place(const struct kind *kind, const char *ref, const char *file)
+{
+    char expected[CDB_FILE_NAME_SIZE];
+
+    kind->place(expected, ref);
+    return strcmp(expected, file) == 0;
+}
+
+/* What the file names is kept; one that nobody looks for is removed. */
+static int take(struct named *named, const struct kind *kind, int dir, const char *file,
+                bool (*exists)(void *context, const char *ref), void *context)
+{
+    struct contents contents = {.ref = NULL};
+    struct cdb_buf data = CDB_BUF_INIT;
+    int result = cdb_file_read(dir, file, kind->max, &data);
+    bool newer = result == 0 && kind->is_newer(data.ptr, data.len);
+
+    if (newer)
+        named->unknown = true;
+    else if (result == 0)
+        result = kind->decode(&contents, data.ptr, data.len);
+    if (result > 0 ||
+        (result == 0 && !newer && (!is_in_place(kind, contents.ref, file) || !exists(context, contents.ref)))) {
+        unlinkat(dir, file, 0);
+        contents.names.count = 0;
+        result = 0;
+    }
+    for (size_t i = 0; result == 0 && i < contents.names.count; i++)
+        result = add_name(named, contents.names.list[i]);
+    free(contents.names.list);
+    free(contents.ref);
+    cdb_buf_release(&data);
     return result;
 }
 
@@ -169,9 +192,9 @@ int cdb_catalog_sweep(int dir, bool (*exists)(void *context, const char *ref), v
 
     for (size_t i = 0; result == 0 && i < count; i++) {
         if (cdb_file_ends(files[i], CDB_FILE_MANIFEST))
-            result = take_manifest(&named, dir, files[i], exists, context);
+            result = take(&named, &manifests, dir, files[i], exists, context);
         else if (cdb_file_ends(files[i], CDB_FILE_SEARCH))
-            result = take_shelf(&named, dir, files[i], exists, context);
+            result = take(&named, &shelves, dir, files[i], exists, context);
     }
     if (named.count > 1)
         qsort(named.list, named.count, sizeof(*named.list), compare_names);
