@@ -58,7 +58,7 @@ static int publish(chrondb_import *import)
         return result;
     import->durable_lines = import->made.lines;
     if (++import->publishings % PUBLISHED_PACKS == 0)
-        (void)cdb_checkpoint(import->db->repo, 0); /* what could not be merged now can be later */
+        (void)cdb_maintain(import->db->repo); /* what could not be merged now can be later */
     return 0;
 }
 

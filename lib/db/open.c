@@ -133,7 +133,7 @@ int chrondb_was_created(const chrondb *db)
 int chrondb_maintain(chrondb *db)
 {
     cdb_error_clear();
-    int result = cdb_checkpoint(db->repo, 0);
+    int result = cdb_maintain(db->repo);
     if (cdb_db_index_maintain(db, false, NULL, NULL) != 0 && result == 0) { /* everything works without it */
         cdb_repo_notice(db->repo, CHRONDB_NOTE, "the index was not brought up to date: %s",
                         chrondb_last_error()->message);

@@ -29,7 +29,7 @@ static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
             result = cdb_rewrite_add_encoded(rewrite, &object.oid, object.loose, object.loose_len);
     }
     if (result == 0)
-        result = cdb_rewrite_run(rewrite, "m", NULL, NULL);
+        result = cdb_rewrite_run(rewrite, CDB_ROLE_CHECKPOINT, NULL, NULL);
     cdb_rewrite_free(rewrite);
     return result;
 }
@@ -191,10 +191,19 @@ int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
 {
     int lock = -1;
     int result = cdb_maintenance_begin(repo, wait_ms, &lock);
-    if (result == CHRONDB_EBUSY && wait_ms == 0)
-        return 0; /* somebody is at it */
+    if (result == 0)
+        result = cdb_checkpoint_frozen(repo);
+    if (lock >= 0)
+        cdb_maintenance_end(repo, &lock);
+    return result;
+}
+
+int cdb_maintain(struct cdb_repo *repo)
+{
+    int lock = -1;
+    int result = cdb_maintenance_begin(repo, 0, &lock);
     if (result != 0)
-        return result;
+        return result == CHRONDB_EBUSY ? 0 : result; /* somebody is at it */
     result = cdb_checkpoint_frozen(repo);
     if (result == 0)
         result = cdb_repack(repo);

@@ -11,7 +11,7 @@
 #include "util/error.h"
 #include "util/fault.h"
 
-#define TEMPORARY_INDEX "objects/pack/tmp_idx_chrondb_m"
+#define TEMPORARY_INDEX "objects/pack/tmp_idx_chrondb_"
 #define NAMES_MAX       ((size_t)16 << 20)
 #define IDX_TRAILER     40 /* the pack's checksum, which is its name, and the index's */
 
@@ -38,12 +38,12 @@ static void remove_noted(int dir)
 }
 
 /* A pack that was put in place, but its index was not: that tells its name. */
-static void remove_unindexed(int dir)
+static void remove_unindexed(int dir, const char *index)
 {
     struct stat st;
     struct cdb_oid oid;
     char name[CDB_OID_HEX + 6] = "pack-";
-    int fd = openat(dir, TEMPORARY_INDEX, O_RDONLY | O_CLOEXEC);
+    int fd = openat(dir, index, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
     bool known = fstat(fd, &st) == 0 && st.st_size > IDX_TRAILER &&
@@ -58,8 +58,10 @@ static void remove_unindexed(int dir)
 static void remove_leftovers(int dir)
 {
     remove_noted(dir);
-    remove_unindexed(dir);
-    cdb_pack_remove_temporary(dir, "m");
+    remove_unindexed(dir, TEMPORARY_INDEX CDB_ROLE_CHECKPOINT);
+    remove_unindexed(dir, TEMPORARY_INDEX CDB_ROLE_MERGE);
+    cdb_pack_remove_temporary(dir, CDB_ROLE_CHECKPOINT);
+    cdb_pack_remove_temporary(dir, CDB_ROLE_MERGE);
     cdb_pack_refs_sweep(dir);
 }
 

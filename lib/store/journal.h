@@ -39,14 +39,15 @@
 #include "util/buf.h"
 #include "util/oid.h"
 
-#define CDB_JOURNAL_PATH    "chrondb/journal"
-#define CDB_JOURNAL_HALF    ((uint64_t)4 << 20)
-#define CDB_RECORD_HEADER   48
-#define CDB_RECORD_FIXED    100
-#define CDB_JOURNAL_REF_MAX 1024
-#define CDB_JOURNAL_FILL    ((uint64_t)512 << 10) /* written ahead of the tail, so that appends change no metadata */
-#define CDB_JOURNAL_OBJECTS 1800                  /* in one half: bounds the loose files */
-#define CDB_RECORD_MAX      ((size_t)1 << 20)     /* a larger write goes into a pack first */
+#define CDB_JOURNAL_PATH        "chrondb/journal"
+#define CDB_JOURNAL_HALF        ((uint64_t)4 << 20)
+#define CDB_RECORD_HEADER       48
+#define CDB_RECORD_FIXED        100
+#define CDB_JOURNAL_REF_MAX     1024
+#define CDB_JOURNAL_FILL        ((uint64_t)512 << 10) /* written ahead of the tail, so that appends change no metadata */
+#define CDB_JOURNAL_OBJECTS     1800                  /* in one half: bounds the loose files */
+#define CDB_JOURNAL_OBJECTS_CAP 3000                  /* while the other half waits for its checkpoint */
+#define CDB_RECORD_MAX          ((size_t)1 << 20)     /* a larger write goes into a pack first */
 
 /* A decoded record: views into the bytes it was decoded from. */
 struct cdb_record {

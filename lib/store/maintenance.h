@@ -9,6 +9,10 @@
  */
 #define CDB_MAINTENANCE_MARK "chrondb/maintaining"
 
+/* Of the packs that it writes (cdb_pack_new): while one is merged, the journal may become another. */
+#define CDB_ROLE_CHECKPOINT "c"
+#define CDB_ROLE_MERGE      "m"
+
 /* Take the lock, waiting up to `wait_ms`. CHRONDB_EBUSY: somebody is at it. */
 int cdb_maintenance_begin(struct cdb_repo *repo, int wait_ms, int *lock);
 void cdb_maintenance_end(struct cdb_repo *repo, int *lock);

@@ -16,7 +16,7 @@
 #include "util/fault.h"
 
 #define FOLDER "objects/pack"
-#define ROLE   "m"
+#define STRIDE 1024 /* objects; a look at the journal after so many */
 
 /* The same, of the smallest packs that have not more than `limit` objects together. */
 static size_t plan_within(const uint64_t *counts, size_t packs, uint64_t limit)
@@ -237,16 +237,33 @@ static bool leave_alone(struct old_packs *packs, const char *name)
     return false;
 }
 
+struct telling {
+    struct cdb_repo *repo;
+    cdb_rewrite_progress progress;
+    void *context;
+};
+
+/* Merging takes seconds where there is much: meanwhile writers must not come to wait with a full journal, nor loose
+ * files become many. A failure is the next checkpoint's to tell. */
+static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    const struct telling *telling = context;
+    if (done % STRIDE == 0 && cdb_checkpoint_frozen(telling->repo) != 0)
+        cdb_error_clear();
+    return telling->progress != NULL ? telling->progress(telling->context, phase, done, total) : 0;
+}
+
 /* Once: 0; 1: a pack turned out damaged, it is left alone from now on; or an error. */
 static int rewrite_once(struct cdb_repo *repo, struct old_packs *packs, size_t count, const struct loose *loose,
                         cdb_rewrite_progress progress, void *context)
 {
+    struct telling telling = {repo, progress, context};
     struct cdb_rewrite *rewrite = NULL;
     int result = cdb_rewrite_new(&rewrite, repo->dir, repo->objects);
     if (result == 0)
         result = add_sources(rewrite, packs, count, loose);
     if (result == 0)
-        result = cdb_rewrite_run(rewrite, ROLE, progress, context);
+        result = cdb_rewrite_run(rewrite, CDB_ROLE_MERGE, tell, &telling);
     CDB_FAULT("repack-published");
     if (result == 0 && cdb_rewrite_name(rewrite)[0] != '\0') {
         result = remove_old(repo, packs, count, cdb_rewrite_name(rewrite));

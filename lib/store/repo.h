@@ -92,8 +92,11 @@ int cdb_push_survived(struct cdb_objects *objects, const struct cdb_oid *head,
 
 /* ---- checkpoint.c ---- */
 
-/* Put the frozen half's objects into a pack, sync, remove their loose files. `wait_ms` for another process at the same
- * (0: then there is nothing to do for us). The caller does not hold the writer lock. */
+/* Put the frozen half's objects into a pack, sync, remove their loose files; CHRONDB_EBUSY after `wait_ms` of another
+ * process at maintenance. The caller does not hold the writer lock. */
 int cdb_checkpoint(struct cdb_repo *repo, int wait_ms);
+
+/* That, then packs merged and loose refs packed, where there are many. Returns 0 at once if another process is at it. */
+int cdb_maintain(struct cdb_repo *repo);
 
 #endif

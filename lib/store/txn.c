@@ -21,6 +21,9 @@
 #include "util/error.h"
 #include "util/fault.h"
 
+#define LOOK_AGAIN_MS 20
+#define GRACE_MS      1000 /* also for who does not want to wait */
+
 /* ---- policy ------------------------------------------------------------------------------------ */
 
 enum cdb_journal_plan cdb_journal_plan(const struct cdb_state *state, uint64_t record_len, uint32_t objects)
@@ -36,7 +39,7 @@ enum cdb_journal_plan cdb_journal_plan(const struct cdb_state *state, uint64_t r
 bool cdb_journal_must_wait(const struct cdb_state *state)
 {
     return cdb_state_checkpoint_pending(state) &&
-           (state->tail > CDB_JOURNAL_HALF / 10 * 9 || state->objects > 2 * CDB_JOURNAL_OBJECTS);
+           (state->tail > CDB_JOURNAL_HALF / 10 * 9 || state->objects > CDB_JOURNAL_OBJECTS_CAP);
 }
 
 bool cdb_checkpoint_due(const struct cdb_state *state)
@@ -111,6 +114,17 @@ static int recover_if_needed(struct cdb_txn *txn, int wait_ms)
     return cdb_recover(repo, &txn->state, false, wait_ms);
 }
 
+/* Who merges packs does it too, now and then: so we look again before that is done. */
+static int help_with_checkpoint(struct cdb_repo *repo, int64_t deadline)
+{
+    int result = cdb_checkpoint(repo, LOOK_AGAIN_MS);
+    if (result == CHRONDB_EBUSY && cdb_monotonic_ms() < deadline + GRACE_MS) {
+        cdb_error_clear();
+        return 0;
+    }
+    return result;
+}
+
 /* The writer lock, and room in the journal: where a checkpoint is overdue, help with it. */
 static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
 {
@@ -123,8 +137,7 @@ static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
         if (result != 0 || !cdb_journal_must_wait(&txn->state))
             return result;
         cdb_lock_release(&txn->lock); /* the checkpoint needs it */
-        left = deadline - cdb_monotonic_ms();
-        result = cdb_checkpoint(txn->repo, left > 0 ? (int)left : 1000);
+        result = help_with_checkpoint(txn->repo, deadline);
         if (result != 0)
             return result;
     }

@@ -1016,6 +1016,57 @@ static void test_small_stack(void **state)
     pthread_attr_destroy(&attributes);
 }
 
+/* ---- maintenance beside writers -------------------------------------------------------------------- */
+
+struct writing {
+    chrondb *db;
+    uint64_t last; /* progress */
+    unsigned written;
+};
+
+/* More loose files than the journal takes without a checkpoint. */
+static int write_meanwhile(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    struct writing *writing = context;
+    (void)total;
+
+    if (strcmp(phase, "writing objects") != 0 || done < writing->last + 1500)
+        return 0;
+    writing->last = done;
+    for (int i = 0; i < 350; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "late:%u", writing->written++);
+        if (put(writing->db, key, "[]") != 0)
+            fail_msg("put %u, after %u of %u objects: %s", writing->written, (unsigned)done, (unsigned)total,
+                     chrondb_last_error()->message);
+    }
+    return 0;
+}
+
+static void test_checkpoints_while_packs_are_merged(void **state)
+{
+    struct fixture *fixture = *state;
+    struct writing writing = {.db = fixture->db};
+    chrondb_gc_report report = {.size = sizeof(report)};
+    chrondb_batch *batch = NULL;
+    chrondb_info info = {.size = sizeof(info)};
+
+    assert_int_equal(chrondb_batch_new(&batch, fixture->db), 0);
+    for (int i = 0; i < 10000; i++) {
+        char key[32], value[32];
+        snprintf(key, sizeof(key), "early:%d", i);
+        snprintf(value, sizeof(value), "{\"n\":%d}", i);
+        assert_int_equal(chrondb_batch_put(batch, key, value, strlen(value), NULL), 0);
+    }
+    assert_int_equal(chrondb_batch_commit(batch, NULL), 0);
+    chrondb_batch_free(batch);
+    assert_int_equal(chrondb_gc(fixture->db, write_meanwhile, &writing, &report), 0);
+    assert_true(writing.written >= 5 * 350);
+    assert_int_equal(chrondb_get_info(fixture->db, NULL, &info), 0);
+    assert_in_range(info.loose_objects, 1, 5000);
+    expect_document(fixture->db, "late:0", "[]");
+}
+
 static int clean_environment(void **state)
 {
     static const char *const names[] = {"CHRONDB_DIR", "CHRONDB_BRANCH",  "CHRONDB_TEST_NOW",   "CHRONDB_TEST_FAULT",
@@ -1060,6 +1111,7 @@ int main(void)
         TEST(test_threads_two_handles),
         TEST(test_threads_open),
         TEST(test_small_stack),
+        TEST(test_checkpoints_while_packs_are_merged),
     };
 
     return cmocka_run_group_tests_name("library", tests, clean_environment, NULL);
