@@ -212,11 +212,11 @@ if wants past; then
     rm -rf "$dir"/past*
 fi
 
-# sample DB: loose objects and packs, again and again, at the lowest priority: who is timed shall not share with it
+# sample DB: loose objects and packs, again and again. Names are hashes: a sixteenth of the directories tells how many
+# there are, and listing them all would hold up who creates files there, and is timed.
 sample() {
     while :; do
-        echo "$(find "$1/objects" -mindepth 2 -path '*/objects/[0-9a-f][0-9a-f]/*' 2>/dev/null | wc -l)" \
-            "$(find "$1/objects/pack" -name '*.pack' 2>/dev/null | wc -l)"
+        echo "$(find "$1"/objects/?0 -type f 2>/dev/null | wc -l)" "$(find "$1/objects/pack" -name '*.pack' 2>/dev/null | wc -l)"
         sleep 0.3
     done
 }
@@ -227,7 +227,6 @@ if wants puts; then
     "$chrondb" --db "$dir/puts" init >/dev/null
     sample "$dir/puts" >"$dir/samples" &
     sampler=$!
-    renice -n 19 -p $sampler >/dev/null 2>&1 || true
     "$measure" -n 1 -w 0 'import --commit-each of 100,000' "$chrondb" --db "$dir/puts" import --commit-each "$dir/puts.ndjson" | show
     "$measure" -n 20000 -w 0 put "$chrondb" --db "$dir/puts" put 'user:%n' '{"name":"Name %n","age":%n,"city":"Porto"}' >"$dir/times"
     settle
@@ -237,8 +236,8 @@ if wants puts; then
     awk -F '\t' '{
         printf "  99%% of the puts within %.2f ms, %.2f times the median (target <= 3%s); the slowest %.1f ms (target <= 100%s)\n",
             $6, $6 / $2, $6 <= 3 * $2 ? "" : ": MISSED", $7, $7 <= 100 ? "" : ": MISSED" }' "$dir/times"
-    awk '{ if ($1 > loose) loose = $1; if ($2 > packs) packs = $2 }
-        END { printf "  at most %d loose objects (target <= 5,000%s), %d packs (target <= 20%s), in %d looks\n",
+    awk '{ if (16 * $1 > loose) loose = 16 * $1; if ($2 > packs) packs = $2 }
+        END { printf "  at most about %d loose objects (target <= 5,000%s), %d packs (target <= 20%s), in %d looks\n",
             loose, loose <= 5000 ? "" : ": MISSED", packs, packs <= 20 ? "" : ": MISSED", NR }' "$dir/samples"
     head -n 1000 "$dir/puts.ndjson" | "$chrondb" --db "$dir/small" import --quiet >/dev/null
     "$measure" -n "$runs" 'get, 1,000 documents' "$chrondb" --db "$dir/small" get user:500 \
