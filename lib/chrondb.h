@@ -155,7 +155,9 @@ CHRONDB_API const char *chrondb_path(const chrondb *db);
 CHRONDB_API int chrondb_was_created(const chrondb *db);
 
 /* Do the maintenance that is due (a checkpoint of the journal into a pack); return 0 also if nothing was. May take
- * a second; meant for a background process or an idle moment. Writers and readers go on meanwhile. */
+ * seconds; meant for a background process or an idle moment. Writers and readers go on meanwhile. The work is done in a
+ * thread of the lowest priority (processor and disk, on Linux); the calling thread, which waits for it, does with its
+ * own priority what others have to wait for. */
 CHRONDB_API int chrondb_maintain(chrondb *db);
 
 /* Is maintenance due? 1 or 0; costs no system call. */

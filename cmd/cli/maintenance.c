@@ -30,23 +30,11 @@ static char *absolute(const char *path)
     return joined;
 }
 
-/* Of the processor and of the disk what nobody else wants; see ioprio_set(2), which the C library does not have. */
-static void yield_always(void)
-{
-    enum { WHO_PROCESS = 1, CLASS_IDLE = 3, CLASS_SHIFT = 13 };
-    if (nice(19) < 0)
-        (void)0; /* it works all the same */
-#ifdef SYS_ioprio_set
-    syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT);
-#endif
-}
-
 /* Nothing of the caller's may be kept waiting: not its terminal, not the pipes that it reads from us, not its
  * working directory. */
 static void detach(void)
 {
     setsid();
-    yield_always();
     if (chdir("/") != 0)
         (void)0; /* it works all the same */
     int null = open("/dev/null", O_RDWR);

@@ -11,6 +11,7 @@
 #include "store/lock.h"
 #include "store/refs.h"
 #include "util/array.h"
+#include "util/background.h"
 #include "util/error.h"
 #include "util/fault.h"
 
@@ -52,27 +53,44 @@ static int save_files(const struct cdb_catch_up *it)
     return result == 1 ? CDB_INDEX_LOST : result; /* somebody removed files */
 }
 
-/* The segment is written before, so that writers wait for a small file only. With `head`, what they committed meanwhile
- * is caught up first: the files then end where the branch does, and the next write can append. */
-static int save(struct cdb_catch_up *it, bool to_head)
+/* Up to the branch's head, if that is near. */
+static int catch_up_now(struct cdb_catch_up *it, size_t limit)
 {
     struct cdb_oid head;
+    if (cdb_ref_read(it->db->repo->dir, it->ref, &head) != 0)
+        return 0;
+    it->commit_limit = limit;
+    it->step = NULL;
+    int result = cdb_catch_up_look(it, &head);
+    return result == 0 ? cdb_catch_up_add(it) : result;
+}
+
+struct saving {
+    struct cdb_catch_up *it;
+    bool to_head;
+};
+
+static int save_locked(void *context)
+{
+    const struct saving *saving = context;
+    struct cdb_catch_up *it = saving->it;
     int lock = -1;
-    int result = cdb_db_index_result(cdb_catalog_prepare(it->catalog, it->dir));
-    if (result == 0)
-        result = cdb_lock_take(&lock, it->db->repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
-    if (result == 0 && to_head && cdb_ref_read(it->db->repo->dir, it->ref, &head) == 0) {
-        it->commit_limit = LAST_COMMITS;
-        it->step = NULL;
-        result = cdb_catch_up_look(it, &head);
-        if (result == 0)
-            result = cdb_catch_up_add(it);
-    }
+    int result = cdb_lock_take(&lock, it->db->repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
+    if (result == 0 && saving->to_head)
+        result = catch_up_now(it, LAST_COMMITS);
     if (result == 0)
         result = save_files(it);
     CDB_FAULT("index-saved");
     cdb_lock_release(&lock);
     return result;
+}
+
+/* The segment is written before, so that writers wait for a small file only. With `to_head`, what they committed
+ * meanwhile is caught up first: the files then end where the branch does, and the next write can append. */
+static int save(struct cdb_catch_up *it, bool to_head)
+{
+    int result = cdb_db_index_result(cdb_catalog_prepare(it->catalog, it->dir));
+    return result == 0 ? cdb_urgent(save_locked, &(struct saving){it, to_head}) : result;
 }
 
 /* After each commit of a long way. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "db/handle.h"
+#include "util/background.h"
 #include "util/error.h"
 
 /* One instance a database and process: the only state of the library that outlives a call's handle. */
@@ -130,9 +131,9 @@ int chrondb_was_created(const chrondb *db)
     return db->repo->created || db->repo->adopted;
 }
 
-int chrondb_maintain(chrondb *db)
+static int maintain(void *context)
 {
-    cdb_error_clear();
+    chrondb *db = context;
     int result = cdb_maintain(db->repo);
     if (cdb_db_index_maintain(db, false, NULL, NULL) != 0 && result == 0) { /* everything works without it */
         cdb_repo_notice(db->repo, CHRONDB_NOTE, "the index was not brought up to date: %s",
@@ -140,6 +141,12 @@ int chrondb_maintain(chrondb *db)
         cdb_error_clear();
     }
     return result;
+}
+
+int chrondb_maintain(chrondb *db)
+{
+    cdb_error_clear();
+    return cdb_background(maintain, db);
 }
 
 int chrondb_maintenance_due(const chrondb *db)

@@ -11,13 +11,14 @@
 #include "store/repo.h"
 #include "store/rewrite.h"
 #include "store/txn.h"
+#include "util/background.h"
 #include "util/error.h"
 #include "util/fault.h"
 
 #define WRITER_WAIT_MS 60000
 
 /* The journal has every object of its records: no loose file has to be read. */
-static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
+static int pack_half(struct cdb_repo *repo, const struct cdb_half *half, const char *role)
 {
     struct cdb_rewrite *rewrite = NULL;
     struct cdb_record record;
@@ -29,7 +30,7 @@ static int pack_half(struct cdb_repo *repo, const struct cdb_half *half)
             result = cdb_rewrite_add_encoded(rewrite, &object.oid, object.loose, object.loose_len);
     }
     if (result == 0)
-        result = cdb_rewrite_run(rewrite, CDB_ROLE_CHECKPOINT, NULL, NULL);
+        result = cdb_rewrite_run(rewrite, role, NULL, NULL);
     cdb_rewrite_free(rewrite);
     return result;
 }
@@ -63,9 +64,18 @@ static int sync_branches(struct cdb_repo *repo, const struct cdb_half *half)
     return result;
 }
 
-/* Now the half may be used again. */
-static int mark(struct cdb_repo *repo, uint64_t generation)
+/* A half that is used up. */
+struct used {
+    struct cdb_repo *repo;
+    uint64_t generation;
+};
+
+/* Now it may be used again. */
+static int mark(void *context)
 {
+    const struct used *used = context;
+    struct cdb_repo *repo = used->repo;
+    uint64_t generation = used->generation;
     struct cdb_state state;
     int lock = -1, result = cdb_lock_take(&lock, repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
     if (result != 0)
@@ -113,7 +123,7 @@ static const struct cdb_half *frozen_half(const struct cdb_half halves[2], const
 }
 
 /* The loose files go before the half is marked: a process that dies in between leaves none behind for ever. */
-int cdb_checkpoint_frozen(struct cdb_repo *repo)
+int cdb_checkpoint_frozen(struct cdb_repo *repo, const char *role)
 {
     struct cdb_state state;
     struct cdb_half halves[2];
@@ -126,7 +136,7 @@ int cdb_checkpoint_frozen(struct cdb_repo *repo)
         return result;
     const struct cdb_half *frozen = frozen_half(halves, &state, &whole);
     if (frozen != NULL)
-        result = pack_half(repo, frozen);
+        result = pack_half(repo, frozen, role);
     CDB_FAULT("checkpoint-packed");
     if (result == 0 && frozen != NULL)
         result = sync_branches(repo, frozen);
@@ -137,7 +147,7 @@ int cdb_checkpoint_frozen(struct cdb_repo *repo)
     if (result == 0 && frozen != NULL)
         remove_loose_files(repo, frozen);
     if (result == 0)
-        result = mark(repo, state.generation - 1);
+        result = cdb_urgent(mark, &(struct used){repo, state.generation - 1});
     CDB_FAULT("checkpoint-marked");
     cdb_half_release(&halves[0]);
     cdb_half_release(&halves[1]);
@@ -164,8 +174,9 @@ static int freeze_active(struct cdb_repo *repo, struct cdb_state *state)
     return result;
 }
 
-static int freeze(struct cdb_repo *repo)
+static int freeze(void *context)
 {
+    struct cdb_repo *repo = context;
     struct cdb_state state;
     int lock = -1, result = cdb_lock_take(&lock, repo->dir, CDB_LOCK_PATH, WRITER_WAIT_MS);
     if (result != 0)
@@ -181,10 +192,10 @@ static int freeze(struct cdb_repo *repo)
 
 int cdb_checkpoint_all(struct cdb_repo *repo)
 {
-    int result = cdb_checkpoint_frozen(repo);
+    int result = cdb_checkpoint_frozen(repo, CDB_ROLE_CHECKPOINT);
     if (result == 0)
-        result = freeze(repo);
-    return result == 0 ? cdb_checkpoint_frozen(repo) : result;
+        result = cdb_urgent(freeze, repo);
+    return result == 0 ? cdb_checkpoint_frozen(repo, CDB_ROLE_CHECKPOINT) : result;
 }
 
 int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
@@ -192,9 +203,20 @@ int cdb_checkpoint(struct cdb_repo *repo, int wait_ms)
     int lock = -1;
     int result = cdb_maintenance_begin(repo, wait_ms, &lock);
     if (result == 0)
-        result = cdb_checkpoint_frozen(repo);
+        result = cdb_checkpoint_frozen(repo, CDB_ROLE_CHECKPOINT);
     if (lock >= 0)
         cdb_maintenance_end(repo, &lock);
+    return result;
+}
+
+/* Both make the same pack of it, and what either removes or marks is removed and marked. */
+int cdb_checkpoint_beside(struct cdb_repo *repo, int wait_ms)
+{
+    int lock = -1;
+    int result = cdb_lock_take(&lock, repo->dir, CDB_HELP_LOCK, wait_ms);
+    if (result == 0)
+        result = cdb_checkpoint_frozen(repo, CDB_ROLE_HELP);
+    cdb_lock_release(&lock);
     return result;
 }
 
@@ -204,7 +226,7 @@ int cdb_maintain(struct cdb_repo *repo)
     int result = cdb_maintenance_begin(repo, 0, &lock);
     if (result != 0)
         return result == CHRONDB_EBUSY ? 0 : result; /* somebody is at it */
-    result = cdb_checkpoint_frozen(repo);
+    result = cdb_checkpoint_frozen(repo, CDB_ROLE_CHECKPOINT);
     if (result == 0)
         result = cdb_repack(repo);
     if (result == 0)

@@ -55,13 +55,25 @@ static void remove_unindexed(int dir, const char *index)
     remove_if_orphan(dir, name);
 }
 
+static void remove_pack_leftovers(int dir, const char *role)
+{
+    char index[64];
+    snprintf(index, sizeof(index), TEMPORARY_INDEX "%s", role);
+    remove_unindexed(dir, index);
+    cdb_pack_remove_temporary(dir, role);
+}
+
 static void remove_leftovers(int dir)
 {
+    int lock = -1;
     remove_noted(dir);
-    remove_unindexed(dir, TEMPORARY_INDEX CDB_ROLE_CHECKPOINT);
-    remove_unindexed(dir, TEMPORARY_INDEX CDB_ROLE_MERGE);
-    cdb_pack_remove_temporary(dir, CDB_ROLE_CHECKPOINT);
-    cdb_pack_remove_temporary(dir, CDB_ROLE_MERGE);
+    remove_pack_leftovers(dir, CDB_ROLE_CHECKPOINT);
+    remove_pack_leftovers(dir, CDB_ROLE_MERGE);
+    if (cdb_lock_take(&lock, dir, CDB_HELP_LOCK, 0) == 0)
+        remove_pack_leftovers(dir, CDB_ROLE_HELP);
+    else
+        cdb_error_clear();
+    cdb_lock_release(&lock);
     cdb_pack_refs_sweep(dir);
 }
 

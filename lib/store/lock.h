@@ -11,6 +11,7 @@
 
 #define CDB_LOCK_PATH        "chrondb/lock"
 #define CDB_MAINTENANCE_LOCK "chrondb/maintenance.lock"
+#define CDB_HELP_LOCK        "chrondb/checkpoint.lock" /* a checkpoint beside a maintenance that does not come to it */
 
 /* Take the exclusive lock on a file (created if absent), waiting up to `timeout_ms` (0: not at all). The descriptor in
  * `fd` holds it until it is closed. 0; CHRONDB_EBUSY ("busy"); CHRONDB_ESYSTEM. Waiters are served by the kernel, first

@@ -11,6 +11,7 @@
 
 /* Of the packs that it writes (cdb_pack_new): while one is merged, the journal may become another. */
 #define CDB_ROLE_CHECKPOINT "c"
+#define CDB_ROLE_HELP       "h" /* the journal's too, from who cannot wait for maintenance; has a lock of its own */
 #define CDB_ROLE_MERGE      "m"
 
 /* Take the lock, waiting up to `wait_ms`. CHRONDB_EBUSY: somebody is at it. */
@@ -19,8 +20,8 @@ void cdb_maintenance_end(struct cdb_repo *repo, int *lock);
 /* Remove what a dead one left; one system call if there is nothing. */
 void cdb_maintenance_sweep(int dir);
 
-/* With the lock: the frozen half into a pack, if one waits. */
-int cdb_checkpoint_frozen(struct cdb_repo *repo);
+/* With the lock: the frozen half into a pack, if one waits. `role`: of the pack. */
+int cdb_checkpoint_frozen(struct cdb_repo *repo, const char *role);
 /* With the lock: all of the journal. A writer that died is not recovered here: its half is left for who does. */
 int cdb_checkpoint_all(struct cdb_repo *repo);
 

@@ -248,7 +248,7 @@ struct telling {
 static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
 {
     const struct telling *telling = context;
-    if (done % STRIDE == 0 && cdb_checkpoint_frozen(telling->repo) != 0)
+    if (done % STRIDE == 0 && cdb_checkpoint_frozen(telling->repo, CDB_ROLE_CHECKPOINT) != 0)
         cdb_error_clear();
     return telling->progress != NULL ? telling->progress(telling->context, phase, done, total) : 0;
 }

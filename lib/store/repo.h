@@ -2,7 +2,7 @@
  *
  *     HEAD config objects/ refs/       a bare git repository
  *     chrondb/format                   "1\n": complete, and of that version
- *     chrondb/lock, maintenance.lock   locks, empty
+ *     chrondb/lock, maintenance.lock, checkpoint.lock   locks, empty
  *     chrondb/journal, state           see journal.h, state.h
  *     chrondb/ref.tmp                  the writer's, see publish.h
  */
@@ -96,7 +96,11 @@ int cdb_push_survived(struct cdb_objects *objects, const struct cdb_oid *head,
  * process at maintenance. The caller does not hold the writer lock. */
 int cdb_checkpoint(struct cdb_repo *repo, int wait_ms);
 
-/* That, then packs merged and loose refs packed, where there are many. Returns 0 at once if another process is at it. */
+/* The same, from who has waited long enough: maintenance may be starved by others, who want the processor more. */
+int cdb_checkpoint_beside(struct cdb_repo *repo, int wait_ms);
+
+/* A checkpoint, then packs merged and loose refs packed, where there are many. Returns 0 at once if another process is
+ * at it. */
 int cdb_maintain(struct cdb_repo *repo);
 
 #endif

@@ -22,6 +22,7 @@
 #include "util/fault.h"
 
 #define LOOK_AGAIN_MS 20
+#define PATIENCE_MS   100
 #define GRACE_MS      1000 /* also for who does not want to wait */
 
 /* ---- policy ------------------------------------------------------------------------------------ */
@@ -114,10 +115,12 @@ static int recover_if_needed(struct cdb_txn *txn, int wait_ms)
     return cdb_recover(repo, &txn->state, false, wait_ms);
 }
 
-/* Who merges packs does it too, now and then: so we look again before that is done. */
-static int help_with_checkpoint(struct cdb_repo *repo, int64_t deadline)
+/* Who is at maintenance does it too, now and then: so we look again before that is done; but not for ever, since it
+ * yields to everybody. */
+static int help_with_checkpoint(struct cdb_repo *repo, int64_t since, int64_t deadline)
 {
-    int result = cdb_checkpoint(repo, LOOK_AGAIN_MS);
+    bool patient = cdb_monotonic_ms() < since + PATIENCE_MS;
+    int result = patient ? cdb_checkpoint(repo, LOOK_AGAIN_MS) : cdb_checkpoint_beside(repo, LOOK_AGAIN_MS);
     if (result == CHRONDB_EBUSY && cdb_monotonic_ms() < deadline + GRACE_MS) {
         cdb_error_clear();
         return 0;
@@ -128,6 +131,7 @@ static int help_with_checkpoint(struct cdb_repo *repo, int64_t deadline)
 /* The writer lock, and room in the journal: where a checkpoint is overdue, help with it. */
 static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
 {
+    int64_t since = cdb_monotonic_ms();
     for (;;) {
         int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
         int result = cdb_lock_take(&txn->lock, txn->repo->dir, CDB_LOCK_PATH, left > 0 ? (int)left : 0);
@@ -137,7 +141,7 @@ static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
         if (result != 0 || !cdb_journal_must_wait(&txn->state))
             return result;
         cdb_lock_release(&txn->lock); /* the checkpoint needs it */
-        result = help_with_checkpoint(txn->repo, deadline);
+        result = help_with_checkpoint(txn->repo, since, deadline);
         if (result != 0)
             return result;
     }

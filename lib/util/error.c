@@ -193,3 +193,16 @@ void cdb_error_set_current(const char *commit)
 {
     last.error.current = remember(last.current, sizeof(last.current), commit);
 }
+
+void cdb_error_copy(const chrondb_error *other)
+{
+    cdb_error_clear();
+    last.error.code = other->code;
+    last.error.name = other->name;
+    last.error.key = remember(last.key, sizeof(last.key), other->key);
+    last.error.path = remember(last.path, sizeof(last.path), other->path);
+    last.error.current = remember(last.current, sizeof(last.current), other->current);
+    last.error.line = other->line;
+    last.error.column = other->column;
+    remember(last.message, sizeof(last.message), other->message);
+}

@@ -30,5 +30,7 @@ void cdb_error_set_path(const char *path);
 void cdb_error_set_position(size_t line, size_t column);
 void cdb_error_set_current(const char *commit);
 void cdb_error_clear(void);
+/* What another thread's error says is the calling thread's. */
+void cdb_error_copy(const chrondb_error *other);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "chrondb.h"
 #include "doc/json.h"
+#include "doc/string.h"
 #include "util/error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
