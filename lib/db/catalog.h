@@ -46,6 +46,8 @@ int cdb_view_cursor_open(struct cdb_view *view, const struct cdb_catalog_range *
 int cdb_view_cursor_next(struct cdb_view *view, struct cdb_catalog_cursor *cursor, const char **key, size_t *key_len,
                          struct cdb_oid *blob);
 void cdb_view_cursor_free(struct cdb_view *view, struct cdb_catalog_cursor *cursor);
+/* The document of a key in the state after `end` commits; 1: there is none. */
+int cdb_view_document(struct cdb_view *view, uint64_t end, const char *key, size_t key_len, struct cdb_oid *blob);
 
 /* What changed in the commits `from` .. `end` - 1. What a step gives is borrowed until the next one. */
 int cdb_view_changes_open(struct cdb_view *view, uint64_t from, uint64_t end, struct cdb_catalog_changes **out);

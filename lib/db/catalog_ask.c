@@ -149,6 +149,33 @@ void cdb_view_cursor_free(struct cdb_view *view, struct cdb_catalog_cursor *curs
     pthread_mutex_unlock(&view->mutex);
 }
 
+/* The next key that there can be is this one with a NUL behind it. */
+static int find_document(struct cdb_catalog *catalog, uint64_t end, const char *key, size_t key_len,
+                         struct cdb_oid *blob)
+{
+    struct cdb_catalog_range range = {.end = end, .lower = key, .lower_len = key_len, .upper_len = key_len + 1};
+    struct cdb_catalog_cursor *cursor = NULL;
+    struct cdb_buf upper = CDB_BUF_INIT;
+    const char *found;
+    size_t found_len;
+    cdb_buf_add(&upper, key, key_len);
+    cdb_buf_addc(&upper, '\0');
+    int result = cdb_buf_check(&upper);
+    range.upper = upper.ptr;
+    if (result == 0)
+        result = cdb_catalog_cursor_open(&cursor, catalog, &range);
+    if (result == 0)
+        result = cdb_catalog_cursor_next(cursor, &found, &found_len, blob);
+    cdb_catalog_cursor_free(cursor);
+    cdb_buf_release(&upper);
+    return result;
+}
+
+int cdb_view_document(struct cdb_view *view, uint64_t end, const char *key, size_t key_len, struct cdb_oid *blob)
+{
+    return enter(view) ? leave(view, find_document(view->catalog, end, key, key_len, blob)) : CDB_WITHOUT;
+}
+
 int cdb_view_changes_open(struct cdb_view *view, uint64_t from, uint64_t end, struct cdb_catalog_changes **out)
 {
     return enter(view) ? leave(view, cdb_catalog_changes_open(out, view->catalog, from, end)) : CDB_WITHOUT;

@@ -300,3 +300,27 @@ int cdb_ft_reader_open(struct cdb_ft_reader **out, const struct cdb_ft_state *st
     *out = reader;
     return 0;
 }
+
+/* ---- documents ----------------------------------------------------------------------------------- */
+
+static int find_in_tree(const struct cdb_ft_reader *reader, const char *key_text, size_t len, struct cdb_oid *blob)
+{
+    struct cdb_lookup lookup;
+    struct cdb_key key;
+    int result = cdb_key_parse(&key, key_text, len);
+    if (result == 0)
+        result = cdb_docs_find(reader->state.db->repo->objects, &reader->state.root, &key, NULL, &lookup);
+    if (result == 0 && !lookup.found)
+        result = cdb_error(CHRONDB_EDAMAGED, "damaged", "the index has a document that is not there");
+    if (result == 0)
+        *blob = lookup.blob;
+    return result;
+}
+
+int cdb_ft_reader_find(struct cdb_ft_reader *reader, const char *key_text, size_t len, struct cdb_oid *blob)
+{
+    struct cdb_view *catalog = cdb_point_view(&reader->point);
+    if (catalog != NULL && cdb_view_document(catalog, reader->point.end, key_text, len, blob) == 0)
+        return 0;
+    return find_in_tree(reader, key_text, len, blob);
+}

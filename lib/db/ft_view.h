@@ -43,4 +43,7 @@ enum cdb_ft_trust {
 int cdb_ft_reader_open(struct cdb_ft_reader **out, const struct cdb_ft_state *state, enum cdb_ft_trust trust);
 void cdb_ft_reader_close(struct cdb_ft_reader *reader);
 
+/* The document of a key that the state has: in the catalog, or in its tree. 0; CHRONDB_EDAMAGED: it has none. */
+int cdb_ft_reader_find(struct cdb_ft_reader *reader, const char *key_text, size_t len, struct cdb_oid *blob);
+
 #endif

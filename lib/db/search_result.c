@@ -10,15 +10,10 @@
 
 int cdb_search_document(struct chrondb_search *search, const char *key_text, size_t len, struct cdb_buf *out)
 {
-    struct cdb_lookup lookup;
-    struct cdb_key key;
-    int result = cdb_key_parse(&key, key_text, len);
+    struct cdb_oid blob;
+    int result = cdb_ft_reader_find(search->reader, key_text, len, &blob);
     if (result == 0)
-        result = cdb_docs_find(search->db->repo->objects, &search->state.root, &key, NULL, &lookup);
-    if (result == 0 && !lookup.found)
-        result = cdb_error(CHRONDB_EDAMAGED, "damaged", "the index has a document that is not there");
-    else if (result == 0)
-        result = cdb_blob_document(search->db->repo, &lookup.blob, out);
+        result = cdb_blob_document(search->db->repo, &blob, out);
     if (result != 0)
         cdb_error_about("cannot read", key_text);
     return result;

@@ -46,6 +46,15 @@ static inline void cdb_le_put64(unsigned char *p, uint64_t value)
         p[i] = (unsigned char)(value >> 8 * i);
 }
 
+/* Bits that are set. (Without an instruction for it, which not every machine has, the compiler's own is a call.) */
+static inline unsigned cdb_bits_count(uint64_t word)
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* Behind what was written. There must be room for CDB_VARINT_MAX bytes. */
 static inline unsigned char *cdb_varint_put(unsigned char *p, uint64_t value)
 {

@@ -32,11 +32,6 @@ static size_t word_count(uint32_t docs)
     return ((size_t)docs + 63) / 64;
 }
 
-static unsigned count_bits(uint64_t word)
-{
-    return (unsigned)__builtin_popcountll(word);
-}
-
 int cdb_ends_new(struct cdb_ends **out, uint32_t docs)
 {
     struct cdb_ends *ends = calloc(1, sizeof(*ends));
@@ -96,7 +91,7 @@ static int read_bitmap(struct cdb_ends *ends, const unsigned char *marks, uint32
 
     for (size_t i = 0; i < words; i++) {
         ends->bits[i] = cdb_le_get64(marks + i * 8);
-        total += count_bits(ends->bits[i]);
+        total += cdb_bits_count(ends->bits[i]);
     }
     if (total != count || (ends->docs % 64 != 0 && ends->bits[words - 1] >> ends->docs % 64 != 0))
         return cdb_index_damaged("ends are marked that are not there");
@@ -114,7 +109,7 @@ static int make_ranks(struct cdb_ends *ends)
     for (size_t i = 0; i < words; i++) {
         if (i % per == 0)
             ends->ranks[i / per] = before;
-        before += count_bits(ends->bits[i]);
+        before += cdb_bits_count(ends->bits[i]);
     }
     return 0;
 }
@@ -212,8 +207,8 @@ static uint32_t rank_of(const struct cdb_ends *ends, uint32_t doc, size_t below)
     uint32_t rank = ends->ranks[block];
 
     for (uint32_t word = start / 64; word < doc / 64; word++)
-        rank += count_bits(ends->bits[word]);
-    rank += count_bits(ends->bits[doc / 64] & ((UINT64_C(1) << doc % 64) - 1));
+        rank += cdb_bits_count(ends->bits[word]);
+    rank += cdb_bits_count(ends->bits[doc / 64] & ((UINT64_C(1) << doc % 64) - 1));
     return below == 0 ? rank : rank - (uint32_t)(below - extra_below(ends, start));
 }
 

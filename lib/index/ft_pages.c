@@ -110,7 +110,7 @@ static bool check_page(const struct cdb_pages *pages, uint64_t page)
         cdb_index_set_damaged("a page of a file is not what was written");
         return false;
     }
-    pages->checked[page / 64] |= UINT64_C(1) << page % 64;
+    __atomic_fetch_or(&pages->checked[page / 64], UINT64_C(1) << page % 64, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -126,9 +126,10 @@ const unsigned char *cdb_pages_check(const struct cdb_pages *pages, uint64_t off
         return pages->content + offset;
     last = (offset + len - 1) >> CDB_PAGE_SHIFT;
     for (uint64_t page = offset >> CDB_PAGE_SHIFT; page <= last; page++) {
-        if (page % 64 == 0 && last - page >= 64 && pages->checked[page / 64] == UINT64_MAX)
+        if (page % 64 == 0 && last - page >= 64 &&
+            __atomic_load_n(&pages->checked[page / 64], __ATOMIC_RELAXED) == UINT64_MAX)
             page += 63;
-        else if ((pages->checked[page / 64] >> page % 64 & 1) == 0 && !check_page(pages, page))
+        else if (!cdb_pages_is_checked(pages, page) && !check_page(pages, page))
             return NULL;
     }
     return pages->content + offset;

@@ -5,8 +5,8 @@
  * header's checksum covers the others, so that a page that passes is one that was written, at its place, into this
  * file.
  *
- * Works on a mapped file and on memory. Offsets are those in the content. What is checked is remembered, unlocked: a
- * value is for one thread at a time (open the file twice, or give each thread its own view of the memory). */
+ * Works on a mapped file and on memory. Offsets are those in the content. What is checked is remembered. Any number of
+ * threads may read. */
 #ifndef CDB_INDEX_FT_PAGES_H
 #define CDB_INDEX_FT_PAGES_H
 
@@ -41,6 +41,12 @@ int cdb_pages_open(struct cdb_pages *out, int dir, const char *name, uint64_t nu
                    uint32_t version);
 void cdb_pages_close(struct cdb_pages *pages);
 
+/* Whether the page has been checked. (Who sees that too late checks it again.) */
+static inline bool cdb_pages_is_checked(const struct cdb_pages *pages, uint64_t page)
+{
+    return (__atomic_load_n(&pages->checked[page / 64], __ATOMIC_RELAXED) >> page % 64 & 1) != 0;
+}
+
 /* As cdb_pages_get, for what has not been checked, or is not there. */
 const unsigned char *cdb_pages_check(const struct cdb_pages *pages, uint64_t offset, uint64_t len);
 
@@ -53,7 +59,7 @@ static inline const unsigned char *cdb_pages_get(const struct cdb_pages *pages, 
 
     /* Nearly always: one page, and it is known. */
     if (len > 0 && offset < pages->len && len <= pages->len - offset && (offset + len - 1) >> CDB_PAGE_SHIFT == page &&
-        (pages->checked[page / 64] >> page % 64 & 1) != 0)
+        cdb_pages_is_checked(pages, page))
         return pages->content + offset;
     return cdb_pages_check(pages, offset, len);
 }

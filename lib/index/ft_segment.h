@@ -146,7 +146,7 @@ static inline unsigned char cdb_ft_norm(struct cdb_ft_norms *norms, uint32_t doc
 {
     uint64_t at = norms->offset + doc, page = at >> CDB_PAGE_SHIFT;
 
-    if (norms->dense && doc < norms->docs && (norms->pages->checked[page / 64] >> page % 64 & 1) != 0)
+    if (norms->dense && doc < norms->docs && cdb_pages_is_checked(norms->pages, page))
         return norms->pages->content[at];
     return cdb_ft_norm_slow(norms, doc);
 }

@@ -6,6 +6,7 @@
 #include "query/collect.h"
 #include "query/explain.h"
 #include "query/facet.h"
+#include "query/walk.h"
 #include "text/analyzer.h"
 #include "util/error.h"
 
@@ -80,119 +81,19 @@ static int table_range(const struct cdb_search_options *options, const struct cd
     return result;
 }
 
-static int keep_without_table(const struct cdb_run *run, struct cdb_batch *batch)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < batch->count; i++) {
-        struct cdb_ft_key key;
-        int result = cdb_ft_key(run->segment, batch->docs[i], &key);
-
-        if (result != 0)
-            return result;
-        batch->docs[kept] = batch->docs[i];
-        if (run->scores)
-            batch->scores[kept] = batch->scores[i];
-        kept += memchr(key.text, ':', key.len) == NULL;
-    }
-    batch->count = kept;
-    return 0;
-}
-
-/* Scorers may leave out what scores too little, but need not. */
-static void keep_promising(struct cdb_batch *batch, double floor)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < batch->count; i++) {
-        double score = batch->scores[i];
-
-        batch->docs[kept] = batch->docs[i];
-        batch->scores[kept] = score;
-        kept += score >= floor;
-    }
-    batch->count = kept;
-}
-
-static int take_window(struct search *search, struct cdb_scorer *scorer, uint32_t from, uint32_t to, double floor,
-                       struct cdb_batch *batch)
-{
-    struct cdb_run *run = scorer->run;
-    const char *table = search->options->table;
-    int result = scorer->ops->produce(scorer, from, to, floor, batch);
-
-    if (floor > 0)
-        keep_promising(batch, floor);
-    if (result == 0)
-        result = cdb_run_keep_alive(run, batch->docs, run->scores ? batch->scores : NULL, &batch->count);
-    if (result == 0 && table != NULL && *table == '\0')
-        result = keep_without_table(run, batch);
-    if (result != 0 || batch->count == 0)
-        return result;
-    search->result->total += search->whole ? batch->count : 0;
-    result = cdb_facets_add(&search->facets, batch->docs, batch->count);
-    if (result == 0)
-        result = cdb_collector_add(&search->collector, batch->docs, run->scores ? batch->scores : NULL, batch->count);
-    return result;
-}
-
-/* May the window from *from on be passed over, or the whole rest? *from moves behind it then. */
-static int pass_over(const struct search *search, struct cdb_scorer *scorer, uint32_t *from, uint32_t last,
-                     uint32_t *to, double *floor, bool *passed)
-{
-    double bound;
-    int result;
-
-    *passed = false;
-    *floor = search->whole ? CDB_NO_FLOOR : cdb_collector_floor(&search->collector, *from);
-    if (*floor <= 0)
-        return 0;
-    if (scorer->max * CDB_BOUND_SLACK < *floor) {
-        *from = last;
-        *passed = true;
-        return 0;
-    }
-    result = scorer->ops->bound(scorer, *from, to, true, &bound);
-    if (result == 0 && bound * CDB_BOUND_SLACK < *floor) {
-        *from = *to;
-        *passed = true;
-    }
-    return result;
-}
-
-static int walk(struct search *search, struct cdb_scorer *scorer, uint32_t from, uint32_t last)
-{
-    struct cdb_frame *frame = cdb_frame_take(scorer->run);
-    struct cdb_batch batch;
-    int result = 0;
-
-    if (frame == NULL)
-        return CHRONDB_ESYSTEM;
-    batch = (struct cdb_batch){frame->docs, frame->scores, 0};
-    while (result == 0 && from < last) {
-        double floor;
-        uint32_t to;
-        bool passed;
-
-        result = scorer->ops->next(scorer, from, &from);
-        if (result != 0 || from >= last)
-            break;
-        to = last - from > CDB_WINDOW ? from + CDB_WINDOW : last;
-        result = pass_over(search, scorer, &from, last, &to, &floor, &passed);
-        if (result != 0 || passed)
-            continue;
-        result = take_window(search, scorer, from, to, floor, &batch);
-        from = to;
-    }
-    cdb_frame_give(scorer->run, frame);
-    return result;
-}
-
 static int search_run(struct search *search, struct cdb_run *run)
 {
     struct cdb_scorer *scorer;
     uint32_t first, last, start = 0;
     int result = cdb_scorer_make(&scorer, run, search->plan.root);
+    struct cdb_walk walk = {
+        .options = search->options,
+        .run = run,
+        .scorer = scorer,
+        .collector = &search->collector,
+        .facets = search->options->facet_count > 0 ? &search->facets : NULL,
+        .whole = search->whole,
+    };
 
     if (result != 0 || scorer == NULL)
         return result;
@@ -204,7 +105,8 @@ static int search_run(struct search *search, struct cdb_run *run)
     if (result == 0 && !search->whole && (scorer->constant || scorer->max <= 0))
         start = cdb_collector_start(&search->collector, scorer->max);
     if (result == 0)
-        result = walk(search, scorer, start > first ? start : first, last);
+        result = cdb_walk_shared(&walk, search->plan.root, &search->result->arena, start > first ? start : first, last);
+    search->result->total += walk.total;
     if (result == 0)
         result = cdb_facets_end(&search->facets);
     scorer->ops->finish(scorer);

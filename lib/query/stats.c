@@ -4,6 +4,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "index/bytes.h"
 #include "index/ft_postings.h"
 #include "util/error.h"
 
@@ -44,7 +45,7 @@ static int count_union(struct collecting *in, const struct cdb_ft_segment *segme
     for (size_t i = 0; result == 0 && i < part->count; i++)
         result = set_bits(segment, &part->entries[i], bits);
     for (size_t i = 0; result == 0 && i < words; i++)
-        *df += (uint64_t)__builtin_popcountll(bits[i]);
+        *df += cdb_bits_count(bits[i]);
     return result;
 }
 

@@ -12,7 +12,8 @@
 #define RATIO_MAX      1032 /* deflate makes at most so many bytes of one */
 #define SWITCHES_MAX   8    /* from one pack to another in one chain: nobody writes such packs */
 #define FRAMES_SMALL   16
-#define PEEK_SIZE      1024 /* most entries are not longer */
+#define PEEK_SIZE      2048 /* most entries are not longer */
+#define SEEN_RATIO     4    /* documents and trees are not often made so much smaller */
 #define STREAM_SLACK   1024
 #define ENTRY_HEAD_MAX 64 /* the longest that is valid has 20 bytes and an id */
 
@@ -152,18 +153,12 @@ static int push(struct chain *chain, const struct frame *frame)
 }
 
 /* The zlib stream of an entry, or as much of it as one that makes so many bytes can need: deflate adds 5 bytes to some
- * thousand that it cannot compress. `seen`: the bytes from the entry's beginning that are in memory already, or NULL.
- */
-static int get_stream(struct chain *chain, const struct frame *frame, const unsigned char *seen, size_t seen_len,
-                      const unsigned char **data, size_t *len)
+ * thousand that it cannot compress. */
+static int get_stream(struct chain *chain, const struct frame *frame, const unsigned char **data, size_t *len)
 {
     const struct cdb_packed *entry = &frame->entry;
-    size_t head = (size_t)(entry->start - frame->offset), most = entry->size + entry->size / 8 + STREAM_SLACK;
+    size_t most = entry->size + entry->size / 8 + STREAM_SLACK;
     *len = entry->avail < most ? entry->avail : most;
-    if (seen != NULL && seen_len - head >= *len) {
-        *data = seen + head;
-        return 0;
-    }
     cdb_buf_clear(&chain->raw);
     if (frame->file->pack.data == NULL && !cdb_buf_reserve(&chain->raw, *len))
         return cdb_error_memory();
@@ -172,24 +167,33 @@ static int get_stream(struct chain *chain, const struct frame *frame, const unsi
 }
 
 /* Libdeflate makes exactly so many bytes, or tells that there are more or fewer. */
+static bool inflate_stream(const struct chain *chain, const unsigned char *data, size_t len, size_t size,
+                           struct cdb_buf *out)
+{
+    if (libdeflate_zlib_decompress(chain->inflater, data, len, out->ptr + out->len, size, NULL) != LIBDEFLATE_SUCCESS)
+        return false;
+    out->len += size;
+    out->ptr[out->len] = '\0';
+    return true;
+}
+
+/* `seen`: the bytes from the entry's beginning that are in memory already, or NULL; mostly they are all of it. */
 static int inflate_exact(struct chain *chain, const struct frame *frame, const unsigned char *seen, size_t seen_len,
                          struct cdb_buf *out)
 {
     const unsigned char *data;
-    size_t len, size = frame->entry.size;
+    size_t len, size = frame->entry.size, head = (size_t)(frame->entry.start - frame->offset);
     if (size > CDB_CHAIN_WORK - chain->work)
         return wrong(chain, "damaged: its deltas take too much work");
     chain->work += size;
-    int result = get_stream(chain, frame, seen, seen_len, &data, &len);
-    if (result != 0)
-        return result;
     if (!cdb_buf_reserve(out, size))
         return cdb_error_memory();
-    if (libdeflate_zlib_decompress(chain->inflater, data, len, out->ptr + out->len, size, NULL) != LIBDEFLATE_SUCCESS)
-        return wrong(chain, "damaged: its entry does not inflate");
-    out->len += size;
-    out->ptr[out->len] = '\0';
-    return 0;
+    if (seen != NULL && size / SEEN_RATIO < seen_len && inflate_stream(chain, seen + head, seen_len - head, size, out))
+        return 0;
+    int result = get_stream(chain, frame, &data, &len);
+    if (result != 0)
+        return result;
+    return inflate_stream(chain, data, len, size, out) ? 0 : wrong(chain, "damaged: its entry does not inflate");
 }
 
 /* Where the base of a REF_DELTA is: in the same pack, in another one, or (1) in none. */
