@@ -7,8 +7,8 @@ set -eu
 
 build='gcc libc6-dev make cmake pkg-config git libgit2-dev libdeflate-dev libmbedtls-dev zlib1g-dev
     libstemmer-dev libutf8proc-dev'
-test='g++ libcmocka-dev bats jq python3 procps strace zsh fish clang-format clang-tidy cppcheck mandoc
-    cargo rust-clippy librust-serde-json-dev'
+test='g++ libcmocka-dev bats jq python3 python3-pip python3-setuptools python3-wheel procps strace zsh fish clang-format
+    clang-tidy cppcheck mandoc cargo rust-clippy librust-serde-json-dev'
 
 case ${1-} in
 build) wanted=$build ;;
