@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from ctypes import byref, string_at
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from . import _native
 from ._errors import ClosedError, MergeConflictError, UsageError, check, last_error
@@ -27,7 +27,18 @@ from ._records import (
 from ._search import Progress, query_branch
 from ._values import ABSENT, Dumps, Loads, Time, c_document, c_key, c_optional, c_text, c_when, dumps, from_ns
 from ._values import load_document, loads
-from ._writing import CommitOptions, Transaction, c_list, recorded, timeout_ms, write_options
+from ._writing import (
+    CommitOptions,
+    Transaction,
+    c_list,
+    commit_one,
+    delete_operation,
+    patch_operation,
+    put_operation,
+    recorded,
+    timeout_ms,
+    write_options,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -220,6 +231,11 @@ class Branch(Documents):
 
     # ---- writing ----
 
+    def _commit_one(self, operation: Tuple[Any, ...], branch: Optional[str], commit: Mapping[str, Any]) -> Result:
+        result = commit_one(self._handle, operation, write_options(self._branch_name(branch), commit))
+        self._maintain_soon()
+        return result
+
     def put(
         self,
         key: str,
@@ -245,10 +261,7 @@ class Branch(Documents):
         ...     first.status, second.status
         ('created', 'updated')
         """
-        transaction = Transaction(self, branch, commit)
-        transaction.put(key, value, if_absent=if_absent, if_exists=if_exists, if_match=if_match)
-        transaction.commit()
-        return transaction.results[0]
+        return self._commit_one(put_operation(self._dumps, key, value, if_absent, if_exists, if_match), branch, commit)
 
     def patch(
         self,
@@ -269,10 +282,7 @@ class Branch(Documents):
         ...     db.get_raw("user:1")
         Raw(b'{"name": "Alice", "balance": 10.50, "age": 31}')
         """
-        transaction = Transaction(self, branch, commit)
-        transaction.patch(key, patch, if_match=if_match)
-        transaction.commit()
-        return transaction.results[0]
+        return self._commit_one(patch_operation(self._dumps, key, patch, if_match), branch, commit)
 
     def delete(
         self,
@@ -284,10 +294,7 @@ class Branch(Documents):
         **commit: "Unpack[CommitOptions]"
     ) -> Result:
         """Delete a document; its past stays. Without it DocumentNotFoundError, unless missing_ok."""
-        transaction = Transaction(self, branch, commit)
-        transaction.delete(key, missing_ok=missing_ok, if_match=if_match)
-        transaction.commit()
-        return transaction.results[0]
+        return self._commit_one(delete_operation(key, missing_ok, if_match), branch, commit)
 
     def restore(
         self, key: str, when: When, branch: Optional[str] = None, **commit: "Unpack[CommitOptions]"

@@ -3,10 +3,10 @@
 import ctypes
 import threading
 from ctypes import byref
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Type, TypedDict
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Type, TypedDict
 
 from . import _native
-from ._errors import UsageError, check, last_error
+from ._errors import UsageError, check
 from ._handles import Handle, Resource
 from ._native import lib
 from ._reading import When, decode
@@ -97,9 +97,42 @@ def condition(if_absent: bool, if_exists: bool, if_match: Optional[str]) -> Opti
     return _native.Condition(flags=flags, match=c_optional(if_match, "a commit", "invalid_time"))
 
 
-def byref_or_none(struct: Optional[ctypes.Structure]) -> Any:
-    """A pointer to it."""
-    return None if struct is None else byref(struct)
+# ---- operations: the function of the library that adds one to a batch, and its arguments behind the batch ----
+
+
+def put_operation(
+    dump: Dumps, key: str, value: Any, if_absent: bool, if_exists: bool, if_match: Optional[str]
+) -> Tuple[Any, ...]:
+    """Store a document."""
+    name, text = c_key(key), c_document(value, dump, key)
+    return lib.chrondb_batch_put, name, text, len(text), condition(if_absent, if_exists, if_match)
+
+
+def patch_operation(dump: Dumps, key: str, patch: Any, if_match: Optional[str]) -> Tuple[Any, ...]:
+    """Change parts of a document."""
+    name, text = c_key(key), c_document(patch, dump, key)
+    return lib.chrondb_batch_patch, name, text, len(text), condition(False, False, if_match)
+
+
+def delete_operation(key: str, missing_ok: bool, if_match: Optional[str]) -> Tuple[Any, ...]:
+    """Delete a document."""
+    return lib.chrondb_batch_delete, c_key(key), condition(False, missing_ok, if_match)
+
+
+def result_at(batch: Resource, index: int) -> Result:
+    """What became of an operation, after the commit."""
+    result = lib.chrondb_batch_result(batch.pointer, index).contents
+    commit = decode(result.commit) or None
+    time = None if commit is None else from_ns(result.time.seconds, result.time.nanoseconds)
+    return Result(decode(result.key), _native.STATUS[result.status], commit, time)
+
+
+def commit_one(handle: Handle, operation: Tuple[Any, ...], options: _native.WriteOptions) -> Result:
+    """A commit of one operation."""
+    batch = Resource(handle, lib.chrondb_batch_free).open(lib.chrondb_batch_new, handle.pointer)
+    check(operation[0](batch.pointer, *operation[1:]))
+    check(lib.chrondb_batch_commit(batch.pointer, options))
+    return result_at(batch, 0)
 
 
 class Transaction:
@@ -141,17 +174,15 @@ class Transaction:
         The preconditions, checked when the transaction is committed: there is no such document (if_absent); there is
         one (if_exists); its last commit is this one (if_match).
         """
-        name, text = c_key(key), c_document(value, self._dumps, key)
-        self._add(lib.chrondb_batch_put, name, text, len(text), condition(if_absent, if_exists, if_match))
+        self._add(*put_operation(self._dumps, key, value, if_absent, if_exists, if_match))
 
     def patch(self, key: str, patch: Any, *, if_match: Optional[str] = None) -> None:
         """Change parts of a document by a merge patch (RFC 7396): members are set, those that are None removed."""
-        name, text = c_key(key), c_document(patch, self._dumps, key)
-        self._add(lib.chrondb_batch_patch, name, text, len(text), condition(False, False, if_match))
+        self._add(*patch_operation(self._dumps, key, patch, if_match))
 
     def delete(self, key: str, *, missing_ok: bool = False, if_match: Optional[str] = None) -> None:
         """Delete a document; without it the commit is DocumentNotFoundError, unless missing_ok."""
-        self._add(lib.chrondb_batch_delete, c_key(key), condition(False, missing_ok, if_match))
+        self._add(*delete_operation(key, missing_ok, if_match))
 
     def check(
         self, key: str, *, if_absent: bool = False, if_exists: bool = False, if_match: Optional[str] = None
@@ -185,9 +216,8 @@ class Transaction:
         return self._batch
 
     def _add(self, function: Any, *arguments: Any) -> None:
-        pointers = [byref_or_none(a) if isinstance(a, _native.Condition) else a for a in arguments]
         with self._lock:
-            check(function(self._open_batch().pointer, *pointers))
+            check(function(self._open_batch().pointer, *arguments))
             self._count += 1
 
     # ---- the end ----
@@ -211,20 +241,6 @@ class Transaction:
         self._view._maintain_soon()
         return self._commit_id
 
-    @staticmethod
-    def _collect(batch: Resource) -> List[Result]:
-        results = []
-        batch.handle.check_process()
-        for index in range(lib.chrondb_batch_size(batch.pointer)):
-            pointer = lib.chrondb_batch_result(batch.pointer, index)
-            if not pointer:
-                raise last_error(lib.chrondb_last_error().contents.code)
-            result = pointer.contents
-            commit = decode(result.commit) or None
-            time = None if commit is None else from_ns(result.time.seconds, result.time.nanoseconds)
-            results.append(Result(decode(result.key), _native.STATUS[result.status], commit, time))
-        return results
-
     def rollback(self) -> None:
         """Drop it: nothing is written. Without effect at the end of a transaction that was committed or dropped."""
         with self._lock:
@@ -244,8 +260,10 @@ class Transaction:
     def results(self) -> List[Result]:
         """After the commit: what became of each operation, in order."""
         with self._lock:
-            if self._committed is not None:
-                self._results = self._collect(self._committed)
+            batch = self._committed
+            if batch is not None:
+                batch.handle.check_process()
+                self._results = [result_at(batch, i) for i in range(lib.chrondb_batch_size(batch.pointer))]
                 self._committed = None
             return self._results
 
