@@ -37,10 +37,11 @@ out:
 int cmd_history(struct cli *cli, int argc, char **argv)
 {
     chrondb_history_options range = {.size = sizeof range};
+    const char *when = NULL;
     uint64_t limit = CLI_NO_LIMIT;
     bool reverse = false, no_value = false, patch = false;
     const struct cli_option options[] = {
-        CLI_VERSION_OPTIONS(range, limit, reverse),
+        CLI_VERSION_OPTIONS(range, limit, reverse, when),
         {.set = &no_value, .name = "no-value", .help = "without the documents"},
         {.set = &patch, .letter = 'p', .name = "patch", .help = "with the change from the version before"},
         CLI_OPTION_END,
@@ -50,7 +51,7 @@ int cmd_history(struct cli *cli, int argc, char **argv)
 
     int result = cli_start(cli, options, argc, argv, &args);
     if (result == 0)
-        result = cli_snapshot(cli, NULL, &snapshot);
+        result = cli_snapshot(cli, when, &snapshot);
     if (result == 0) {
         range.limit = limit != CLI_NO_LIMIT ? limit : 0;
         range.reverse = reverse;

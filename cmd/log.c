@@ -34,10 +34,11 @@ static int print_log(struct cli *cli, chrondb_snapshot *snapshot, const chrondb_
 int cmd_log(struct cli *cli, int argc, char **argv)
 {
     chrondb_history_options range = {.size = sizeof range};
+    const char *when = NULL;
     uint64_t limit = CLI_NO_LIMIT;
     bool reverse = false;
     const struct cli_option options[] = {
-        CLI_VERSION_OPTIONS(range, limit, reverse),
+        CLI_VERSION_OPTIONS(range, limit, reverse, when),
         CLI_OPTION_END,
     };
     struct cli_args args;
@@ -45,7 +46,7 @@ int cmd_log(struct cli *cli, int argc, char **argv)
 
     int result = cli_start(cli, options, argc, argv, &args);
     if (result == 0)
-        result = cli_snapshot(cli, NULL, &snapshot);
+        result = cli_snapshot(cli, when, &snapshot);
     if (result == 0 && limit > 0) {
         range.limit = limit != CLI_NO_LIMIT ? limit : 0;
         range.reverse = reverse;

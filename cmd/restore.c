@@ -10,8 +10,20 @@ static int print_all(struct cli *cli, const chrondb_batch *batch)
     return cli_output_end(cli->out);
 }
 
-/* `key`: NULL for everything. */
-static int restore(struct cli *cli, const char *key, const char *when, const struct cli_write *write)
+/* What to bring back: a key, or a table, or everything. */
+struct target {
+    const char *key, *table;
+};
+
+static int add(chrondb_batch *batch, const struct target *target, chrondb_snapshot *snapshot)
+{
+    if (target->key != NULL)
+        return chrondb_batch_restore(batch, target->key, snapshot, NULL);
+    return target->table != NULL ? chrondb_batch_restore_table(batch, target->table, snapshot)
+                                 : chrondb_batch_restore_all(batch, snapshot);
+}
+
+static int restore(struct cli *cli, const struct target *target, const char *when, const struct cli_write *write)
 {
     chrondb_snapshot *snapshot = NULL;
     chrondb_batch *batch = NULL;
@@ -19,12 +31,11 @@ static int restore(struct cli *cli, const char *key, const char *when, const str
     if (result == 0)
         result = cli_batch_new(cli, &batch);
     if (result == 0)
-        result = key != NULL ? chrondb_batch_restore(batch, key, snapshot, NULL)
-                             : chrondb_batch_restore_all(batch, snapshot);
+        result = add(batch, target, snapshot);
     if (result == 0)
         result = cli_batch_commit(cli, batch, write);
     if (result == 0)
-        result = key != NULL ? cli_print_results(cli, batch, CLI_ONE) : print_all(cli, batch);
+        result = target->key != NULL ? cli_print_results(cli, batch, CLI_ONE) : print_all(cli, batch);
     chrondb_batch_free(batch);
     chrondb_snapshot_free(snapshot);
     return result;
@@ -33,10 +44,15 @@ static int restore(struct cli *cli, const char *key, const char *when, const str
 int cmd_restore(struct cli *cli, int argc, char **argv)
 {
     struct cli_write write = {0};
+    struct target target = {NULL, NULL};
     const char *when = NULL;
     bool all = false;
     const struct cli_option options[] = {
         {.string = &when, .name = "at", .argument = "WHEN", .help = "the moment whose state is to come back"},
+        {.string = &target.table,
+         .name = "table",
+         .argument = "TABLE",
+         .help = "this table; '' is the keys without one"},
         {.set = &all, .name = "all", .help = "the whole database"},
         CLI_WRITE_OPTIONS(write),
         CLI_OPTION_END,
@@ -44,12 +60,14 @@ int cmd_restore(struct cli *cli, int argc, char **argv)
     struct cli_args args;
 
     int result = cli_start(cli, options, argc, argv, &args);
-    if (result == 0 && all == (args.count > 0))
-        result = cli_error_usage(&cli->error, "restore needs either a KEY or --all");
+    if (result == 0 && all + (target.table != NULL) + args.count != 1)
+        result = cli_error_usage(&cli->error, "restore needs either a KEY, or --table TABLE, or --all");
     if (result == 0 && when == NULL)
         result = cli_error_usage(&cli->error, "restore needs --at WHEN");
     if (result == 0)
-        result = restore(cli, all ? NULL : args.values[0], when, &write);
+        target.key = args.count > 0 ? args.values[0] : NULL;
+    if (result == 0)
+        result = restore(cli, &target, when, &write);
     cli_write_release(&write);
     return result;
 }

@@ -278,8 +278,10 @@ CHRONDB_API int chrondb_batch_check(chrondb_batch *batch, const char *key, const
  * freed before the commit. */
 CHRONDB_API int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapshot *snapshot,
                                       const chrondb_condition *condition);
-/* Everything as it was in the snapshot; must be the batch's only operation. Its result has key "". */
+/* Everything as it was in the snapshot, or a table ("": the keys without one); must be the batch's only operation. Its
+ * result has key "". */
 CHRONDB_API int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot);
+CHRONDB_API int chrondb_batch_restore_table(chrondb_batch *batch, const char *table, chrondb_snapshot *snapshot);
 /* Is it a key? 0, or CHRONDB_EUSAGE. Asks no database. */
 CHRONDB_API int chrondb_key_check(const char *key);
 /* "TABLE/ID.json", encoded as in the repository (chrondb-format(5)) but without its fan-out; the table is "_" for a key

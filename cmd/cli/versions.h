@@ -8,9 +8,11 @@
 #include "cli/cli.h"
 #include "cli/range.h"
 
-/* Rows for the members that history and log share; `limit` is a uint64_t that starts as CLI_NO_LIMIT. */
-#define CLI_VERSION_OPTIONS(options, limit, reverse)                                                                   \
-    {.number = &(limit), .letter = 'n', .name = "limit", .argument = "N", .help = "at most so many, the newest"},      \
+/* Rows for the members that history and log share; `limit` is a uint64_t that starts as CLI_NO_LIMIT, `when` the moment
+ * to look back from. */
+#define CLI_VERSION_OPTIONS(options, limit, reverse, when)                                                             \
+    {.string = &(when), .name = "at", .argument = "WHEN", .help = "look back from there, not from now"},               \
+        {.number = &(limit), .letter = 'n', .name = "limit", .argument = "N", .help = "at most so many, the newest"},  \
         {.string = &(options).since, .name = "since", .argument = "WHEN", .help = "not older than that"},              \
         {.string = &(options).until, .name = "until", .argument = "WHEN", .help = "not newer than that"},              \
     {                                                                                                                  \

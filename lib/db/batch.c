@@ -42,7 +42,7 @@ static int add(chrondb_batch *batch, enum cdb_op_kind kind, const char *key, con
     if (batch->committed || batch->all != NULL)
         return cdb_error(CHRONDB_EUSAGE, "usage",
                          batch->committed ? "the batch was committed already"
-                                          : "restoring everything stands alone in a batch");
+                                          : "restoring everything or a table stands alone in a batch");
     if (cdb_array_grow(&batch->ops, &batch->room, batch->count, sizeof(*batch->ops)) != 0)
         return CHRONDB_ESYSTEM;
     struct cdb_op *op = &batch->ops[batch->count];
@@ -138,12 +138,15 @@ int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapsho
     return result;
 }
 
-int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot)
+/* `table` NULL: everything. */
+static int restore_many(chrondb_batch *batch, const char *table, chrondb_snapshot *snapshot)
 {
     struct cdb_op *op;
     cdb_error_clear();
     if (batch->count > 0)
-        return cdb_error(CHRONDB_EUSAGE, "usage", "restoring everything stands alone in a batch");
+        return cdb_error(CHRONDB_EUSAGE, "usage", "restoring everything or a table stands alone in a batch");
+    if (table != NULL && (batch->all_table = cdb_arena_copy(&batch->memory, table, strlen(table))) == NULL)
+        return CHRONDB_ESYSTEM;
     int result = add(batch, CDB_OP_RESTORE_ALL, "all", NULL, &op); /* any valid key: it is not used */
     if (result != 0)
         return result;
@@ -151,6 +154,16 @@ int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot)
     batch->all_root = snapshot->root;
     batch->all = op;
     return 0;
+}
+
+int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot)
+{
+    return restore_many(batch, NULL, snapshot);
+}
+
+int chrondb_batch_restore_table(chrondb_batch *batch, const char *table, chrondb_snapshot *snapshot)
+{
+    return restore_many(batch, table, snapshot);
 }
 
 /* ---- operations as JSON ------------------------------------------------------------------------ */

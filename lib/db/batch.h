@@ -25,8 +25,9 @@ struct chrondb_batch {
     struct cdb_op *ops;
     size_t count, room;
     struct cdb_arena memory; /* keys, documents */
-    struct cdb_op *all;      /* restore_all */
+    struct cdb_op *all;      /* restore_all, restore_table */
     struct cdb_oid all_root;
+    const char *all_table; /* NULL: everything */
     bool committed;
     /* After the commit. */
     chrondb_result *results; /* a result of an unchanged key is completed when asked for */

@@ -261,11 +261,12 @@ static int apply_all(struct commit *commit)
     return 0;
 }
 
-/* Restoring everything is setting every key that differs. */
+/* Restoring everything, or a table, is setting every key that differs. */
 static int apply_restore_all(struct commit *commit)
 {
     chrondb_batch *batch = commit->batch;
-    struct cdb_changes changes = {0};
+    struct cdb_filter filter = {.table = batch->all_table};
+    struct cdb_changes changes = {.filter = &filter};
     int result = cdb_docs_diff(commit->repo->objects, &commit->base_root, &batch->all_root, &changes);
     for (size_t i = 0; result == 0 && i < changes.count; i++) {
         struct slot *slot;

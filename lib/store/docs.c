@@ -265,6 +265,57 @@ struct differ {
     bool untabled;
 };
 
+static int compare_changes(const void *left, const void *right)
+{
+    const struct cdb_change *a = left, *b = right;
+    return cdb_bytes_compare(a->key, a->key_len, b->key, b->key_len);
+}
+
+static void sort_changes(struct cdb_changes *changes)
+{
+    if (changes->count > 1)
+        qsort(changes->changes, changes->count, sizeof(*changes->changes), compare_changes);
+}
+
+/* Twice as many as are to be kept: those behind the first half go, with their keys. */
+static int drop_last(struct cdb_changes *changes)
+{
+    struct cdb_arena keys = CDB_ARENA_INIT;
+    sort_changes(changes);
+    changes->count = changes->keep;
+    changes->more = true;
+    for (size_t i = 0; i < changes->count; i++) {
+        struct cdb_change *change = &changes->changes[i];
+        change->key = cdb_arena_copy(&keys, change->key, change->key_len);
+        if (change->key == NULL) {
+            changes->count = 0;
+            cdb_arena_release(&keys);
+            return CHRONDB_ESYSTEM;
+        }
+        changes->last = change->key;
+    }
+    cdb_arena_release(&changes->keys);
+    changes->keys = keys;
+    return 0;
+}
+
+static bool is_behind(const struct cdb_buf *key, const char *other)
+{
+    return cdb_bytes_compare(cdb_buf_str(key), key->len, other, strlen(other)) > 0;
+}
+
+/* Its table passed the filter. */
+static bool is_wanted(struct cdb_changes *out, const struct cdb_buf *key)
+{
+    const char *prefix = out->filter != NULL ? out->filter->prefix : NULL;
+    size_t prefix_len = prefix != NULL ? strlen(prefix) : 0;
+    if (prefix_len > key->len || (prefix_len > 0 && memcmp(cdb_buf_str(key), prefix, prefix_len) != 0))
+        return false;
+    if (out->after != NULL && !is_behind(key, out->after))
+        return false;
+    return out->last == NULL || !is_behind(key, out->last);
+}
+
 /* At least one of the two is there. */
 static int add_change(struct differ *differ, const struct cdb_item *from, const struct cdb_item *to)
 {
@@ -272,10 +323,6 @@ static int add_change(struct differ *differ, const struct cdb_item *from, const 
     const struct cdb_item *named = from != NULL ? from : to;
     if (named == NULL)
         return 0;
-    if (out->limit > 0 && out->count >= out->limit)
-        return 1;
-    if (cdb_array_grow(&out->changes, &out->room, out->count, sizeof(*out->changes)) != 0)
-        return CHRONDB_ESYSTEM;
     cdb_buf_clear(&differ->key);
     if (!differ->untabled) {
         cdb_buf_add(&differ->key, differ->table, differ->table_len);
@@ -284,6 +331,12 @@ static int add_change(struct differ *differ, const struct cdb_item *from, const 
     cdb_buf_add(&differ->key, named->name, named->name_len);
     if (differ->key.failed)
         return cdb_error_memory();
+    if (!is_wanted(out, &differ->key))
+        return 0;
+    if (out->limit > 0 && out->count >= out->limit)
+        return 1;
+    if (cdb_array_grow(&out->changes, &out->room, out->count, sizeof(*out->changes)) != 0)
+        return CHRONDB_ESYSTEM;
     struct cdb_change *change = &out->changes[out->count];
     memset(change, 0, sizeof(*change));
     change->key = cdb_arena_copy(&out->keys, differ->key.ptr, differ->key.len);
@@ -295,7 +348,7 @@ static int add_change(struct differ *differ, const struct cdb_item *from, const 
     if (to != NULL)
         change->new_blob = to->oid;
     out->count++;
-    return 0;
+    return out->keep > 0 && out->count / 2 >= out->keep ? drop_last(out) : 0;
 }
 
 static int compare_names(const struct cdb_item *a, const struct cdb_item *b)
@@ -351,6 +404,12 @@ static bool pure_fan(const struct cdb_fan *fan)
     return fan->items == 0 && fan->fans > 0;
 }
 
+/* Can they be compared digit by digit? All that is in them is below the digits, or one of them is empty. */
+static bool have_digits(const struct cdb_fan *a, const struct cdb_fan *b, unsigned depth)
+{
+    return depth < CDB_FAN_DEPTH && (pure_fan(a) || a->count == 0) && (pure_fan(b) || b->count == 0);
+}
+
 /* Two directories of one table at the same digits. Recurses at most once a digit. */
 static int diff_documents(struct differ *differ, const struct cdb_oid *from, const struct cdb_oid *to, unsigned depth,
                           const struct cdb_fan_hash *path)
@@ -368,7 +427,7 @@ static int diff_documents(struct differ *differ, const struct cdb_oid *from, con
     if (result != 0)
         goto out;
     differ->out->foreign |= cdb_fan_has_foreign(&a) || cdb_fan_has_foreign(&b);
-    if (!pure_fan(&a) || !pure_fan(&b) || depth >= CDB_FAN_DEPTH) {
+    if (!have_digits(&a, &b, depth)) {
         result = diff_collected(differ, from, to, depth, path);
         goto out;
     }
@@ -389,7 +448,7 @@ static int diff_table(struct differ *differ, const struct cdb_table *from, const
     static const struct cdb_oid none;
     static const struct cdb_fan_hash start;
     const struct cdb_table *named = from != NULL ? from : to;
-    if (named == NULL)
+    if (named == NULL || (differ->out->filter != NULL && !table_may_match(named, differ->out->filter)))
         return 0;
     differ->table = named->name;
     differ->table_len = named->name_len;
@@ -450,7 +509,7 @@ static int diff_roots(struct differ *differ, const struct cdb_oid *from, const s
     if (result == 0)
         result = cdb_fan_load(&b, differ->objects, to, CDB_FAN_ROOT);
     differ->out->foreign |= cdb_fan_has_foreign(&a) || cdb_fan_has_foreign(&b);
-    if (result == 0 && pure_fan(&a) && pure_fan(&b) && depth < CDB_FAN_DEPTH) {
+    if (result == 0 && have_digits(&a, &b, depth)) {
         for (unsigned digit = 0; result == 0 && digit < 16; digit++) {
             const struct cdb_tree_entry *p = cdb_fan_child(&a, digit), *q = cdb_fan_child(&b, digit);
             struct cdb_fan_hash below = *path;
@@ -474,12 +533,6 @@ static int diff_roots(struct differ *differ, const struct cdb_oid *from, const s
     return result;
 }
 
-static int compare_changes(const void *left, const void *right)
-{
-    const struct cdb_change *a = left, *b = right;
-    return cdb_bytes_compare(a->key, a->key_len, b->key, b->key_len);
-}
-
 int cdb_docs_diff(struct cdb_objects *objects, const struct cdb_oid *from, const struct cdb_oid *to,
                   struct cdb_changes *out)
 {
@@ -488,8 +541,11 @@ int cdb_docs_diff(struct cdb_objects *objects, const struct cdb_oid *from, const
     cdb_visits_init(&differ.roots, objects);
     int result = diff_roots(&differ, from, to, 0, &start);
     cdb_visits_release(&differ.roots);
-    if (out->count > 1)
-        qsort(out->changes, out->count, sizeof(*out->changes), compare_changes);
+    sort_changes(out);
+    if (out->keep > 0 && out->count > out->keep) {
+        out->count = out->keep;
+        out->more = true;
+    }
     cdb_buf_release(&differ.key);
     return result;
 }

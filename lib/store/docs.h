@@ -55,17 +55,24 @@ struct cdb_change {
 };
 
 struct cdb_changes {
+    /* What is wanted, set by the caller; zeros: everything. */
+    const struct cdb_filter *filter;
+    const char *after; /* only keys behind this one */
+    size_t keep;       /* only so many, the first of them: memory is bounded by that. 0: all */
+    size_t limit;      /* stop, with result 1, where there are more; 0: no limit */
+    /* What was found. */
     struct cdb_change *changes;
     size_t count, room;
-    size_t limit; /* stop, with result 1, where there are more; 0: no limit */
-    bool foreign; /* where they differ there is also what belongs to no key (see foreign.h) */
+    bool more;        /* with `keep`: there are others behind these */
+    bool foreign;     /* where they differ there is also what belongs to no key (see foreign.h) */
+    const char *last; /* with `keep`: none that is wanted is behind it; NULL: not known yet */
     struct cdb_arena keys;
 };
 
 void cdb_changes_release(struct cdb_changes *changes);
 
-/* What differs between two root trees (zeros: empty), sorted by key. Costs what differs, not what is there. 0, 1 (more
- * than out->limit), or an error. */
+/* What differs between two root trees (zeros: empty), sorted by key. Costs what differs, not what is there; `filter`
+ * saves the tables that have nothing of it. 0, 1 (more than out->limit), or an error. */
 int cdb_docs_diff(struct cdb_objects *objects, const struct cdb_oid *from, const struct cdb_oid *to,
                   struct cdb_changes *out);
 

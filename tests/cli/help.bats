@@ -57,6 +57,7 @@ usage_options() {
     done
     try help restore
     [[ $output == 'usage: chrondb restore [OPTIONS] KEY --at WHEN
+   or: chrondb restore [OPTIONS] --table TABLE --at WHEN
    or: chrondb restore [OPTIONS] --all --at WHEN'* ]]
 }
 

@@ -180,12 +180,41 @@ put 2, delete 1' "$(jq -r .message <<<"$output")"
     prints '{"commit":null,"time":null,"status":"unchanged"}'
 }
 
+@test "restore --table" {
+    fill
+    given put plain 1
+    given put user:2 '{}'
+    try restore --table user --at "$c2"
+    prints "{\"commit\":\"$(head_of)\",\"time\":\"2026-11-21T14:00:00.000000003Z\",\"status\":\"updated\"}"
+    try list
+    prints '{"key":"city:1","value":"Paris"}
+{"key":"plain","value":1}
+{"key":"user:1","value":{"name":"Alice","age":31}}'
+    try log --limit 1 --format raw
+    same changes '["user:1","user:2"]' "$("$CHRONDB" log --limit 1 | jq -c '[.changes[].key]')"
+    try restore --table user --at "$c2"
+    prints '{"commit":null,"time":null,"status":"unchanged"}'
+    try restore --table nobody --at "$c2"
+    prints '{"commit":null,"time":null,"status":"unchanged"}'
+    # The keys without a table, and a table that was not there.
+    given restore --table '' --at "$c5"
+    given restore --table city --at "$c4"
+    try list --keys --format raw
+    prints user:1
+    [ -z "$(git -C .chrondb fsck --strict --no-dangling 2>&1)" ]
+}
+
 @test "restore: what must be said" {
+    local needs='chrondb: restore needs either a KEY, or --table TABLE, or --all'
     try restore --all
     fails 2 'chrondb: restore needs --at WHEN'
     try restore --at now
-    fails 2 'chrondb: restore needs either a KEY or --all'
+    fails 2 "$needs"
     try restore k --all --at now
-    fails 2 'chrondb: restore needs either a KEY or --all'
+    fails 2 "$needs"
+    try restore --table t --all --at now
+    fails 2 "$needs"
+    try restore k --table t --at now
+    fails 2 "$needs"
     [ ! -e .chrondb ]
 }

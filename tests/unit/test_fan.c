@@ -199,6 +199,48 @@ static void check_tables(const struct cdb_oid *root, const struct documents *doc
     free(walk.last);
 }
 
+static bool passes(const struct cdb_filter *filter, const char *key)
+{
+    const char *colon = strchr(key, ':');
+    size_t table_len = colon != NULL ? (size_t)(colon - key) : 0;
+
+    if (filter->prefix != NULL && strncmp(key, filter->prefix, strlen(filter->prefix)) != 0)
+        return false;
+    return filter->table == NULL || (strlen(filter->table) == table_len && memcmp(filter->table, key, table_len) == 0);
+}
+
+/* The same changes, a few at a time. */
+static void check_pages(const struct cdb_oid *from, const struct cdb_oid *to, const struct cdb_changes *all,
+                        const struct cdb_filter *filter)
+{
+    struct cdb_changes page = {0};
+    size_t keep = all->count / 3 + 1, at = 0;
+    char *after = NULL;
+    bool more = true;
+
+    while (more) {
+        page = (struct cdb_changes){.filter = filter, .after = after, .keep = keep};
+        assert_int_equal(cdb_docs_diff(store.objects, from, to, &page), 0);
+        assert_true(page.count <= keep);
+        assert_true(page.room <= 4 * keep + 16);
+        for (size_t i = 0; i < page.count; i++, at++) {
+            while (at < all->count && !passes(filter, all->changes[at].key))
+                at++;
+            assert_true(at < all->count);
+            assert_string_equal(page.changes[i].key, all->changes[at].key);
+            assert_memory_equal(&page.changes[i].old_blob, &all->changes[at].old_blob, 2 * sizeof(struct cdb_oid));
+        }
+        more = page.more;
+        assert_true(!more || page.count == keep);
+        free(after);
+        after = more ? strdup(page.changes[page.count - 1].key) : NULL;
+        cdb_changes_release(&page);
+    }
+    while (at < all->count && !passes(filter, all->changes[at].key))
+        at++;
+    assert_int_equal(at, all->count);
+}
+
 static void check_diff(const struct cdb_oid *from, const struct documents *a, const struct cdb_oid *to,
                        const struct documents *b)
 {
@@ -219,6 +261,16 @@ static void check_diff(const struct cdb_oid *from, const struct documents *a, co
         assert_true(new != NULL ? cdb_oid_equal(&change->new_blob, &new->oid) : cdb_oid_is_zero(&change->new_blob));
     }
     assert_int_equal(at, changes.count);
+    check_pages(from, to, &changes, (const struct cdb_filter[]){{NULL, NULL}});
+    if (changes.count > 0) {
+        const char *key = changes.changes[changes.count / 2].key, *colon = strchr(key, ':');
+        char *table = strndup(key, colon != NULL ? (size_t)(colon - key) : 0);
+        char *prefix = strndup(key, strlen(key) / 2);
+        check_pages(from, to, &changes, (const struct cdb_filter[]){{prefix, NULL}});
+        check_pages(from, to, &changes, (const struct cdb_filter[]){{NULL, table}});
+        free(table);
+        free(prefix);
+    }
     cdb_changes_release(&changes);
 }
 
