@@ -42,6 +42,7 @@ const struct cli_command cli_commands[] = {
     {"log", cmd_log, READ | PAGE, 0, 0, "", "print the commits and what they changed", ""},
     {"diff", cmd_diff, READ | PAGE, 1, ANY, "A [B] [-- KEY|PREFIX...]", "print what changed between two moments",
      "moments moments keys"},
+    {"blame", cmd_blame, READ | PAGE, 1, 1, "KEY", "print which commit last changed each field of a document", "keys"},
     {"restore", cmd_restore, WRITE, 0, 1, "KEY --at WHEN\n--table TABLE --at WHEN\n--all --at WHEN",
      "bring an old state back", "keys"},
     {"branch", cmd_branch, READ | PAGE, 0, 2, "[NAME [START]]\n-d NAME\n-m OLD NEW", "list and change branches",

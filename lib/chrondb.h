@@ -452,6 +452,30 @@ CHRONDB_API int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, ch
 CHRONDB_API int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference);
 CHRONDB_API void chrondb_diff_free(chrondb_diff *diff);
 
+/* Who has written what of a document: for every field of its present value the commit that last changed it. A field is
+ * a member of an object, at any depth, that is no object with members itself; an array is one field, and so is a
+ * document that is no object. Other spellings of a value (the order of members, the digits of a number) are no change.
+ * Where a merge took a field from one side, it is that side's. Fields that are gone have no line.
+ *
+ * Costs reading versions back to the oldest that is told, once each; memory follows the size of the document. */
+typedef struct chrondb_blame chrondb_blame;
+
+typedef struct chrondb_blame_field {
+    const char *path; /* JSON pointer (RFC 6901); "": the document itself. May hold NULs, as names may */
+    size_t path_size;
+    const char *value; /* as it was put */
+    size_t value_size;
+    const char *commit; /* hex */
+    chrondb_time time;  /* effective */
+    const char *author; /* "NAME <MAIL>" */
+} chrondb_blame_field;
+
+/* The fields in the order of the document. A key that is not there: CHRONDB_NOTFOUND. _next: 0, CHRONDB_END, or an
+ * error; what it gives is borrowed until the next call on the iterator. The snapshot must outlive the iterator. */
+CHRONDB_API int chrondb_blame_open(chrondb_blame **out, chrondb_snapshot *snapshot, const char *key);
+CHRONDB_API int chrondb_blame_next(chrondb_blame *blame, chrondb_blame_field *field);
+CHRONDB_API void chrondb_blame_free(chrondb_blame *blame);
+
 /* ---- branches and tags --------------------------------------------------------------------------- */
 
 /* A branch or a tag. */

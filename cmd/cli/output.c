@@ -214,6 +214,11 @@ void cli_output_string(struct cli_output *out, const char *name, const char *val
     member(out, name, CLI_VALUE_STRING, value, value != NULL ? strlen(value) : 0);
 }
 
+void cli_output_bytes(struct cli_output *out, const char *name, const char *value, size_t size)
+{
+    member(out, name, CLI_VALUE_STRING, value, size);
+}
+
 void cli_output_commit(struct cli_output *out, const char *name, const char *hex)
 {
     member(out, name, CLI_VALUE_COMMIT, hex, hex != NULL ? strlen(hex) : 0);

@@ -46,6 +46,8 @@ int cli_output_end(struct cli_output *out);
 /* Members of the record. A NULL string, commit or document is null. Git can commit any file as a document: one that is
  * not JSON is null too; a warning tells that, and _end adds a member "error". A "key" is borrowed until _end. */
 void cli_output_string(struct cli_output *out, const char *name, const char *value);
+/* The same for text that may hold NULs. */
+void cli_output_bytes(struct cli_output *out, const char *name, const char *value, size_t size);
 void cli_output_commit(struct cli_output *out, const char *name, const char *hex);
 void cli_output_json(struct cli_output *out, const char *name, const char *document, size_t size);
 /* The same, and what `mark` says of the text that is printed (the document without insignificant white space) is seen:

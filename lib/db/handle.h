@@ -44,6 +44,7 @@ int cdb_branch_resolve(chrondb *db, const char *branch, struct cdb_buf *ref);
 struct cdb_version {
     struct cdb_oid commit, blob, old_blob; /* zeros: not there (after, before) */
     chrondb_time time;
+    bool merge; /* cdb_versions_line only: it has several parents, all of them with another value */
 };
 
 struct cdb_versions {
@@ -55,6 +56,10 @@ struct cdb_versions {
  * and not older than `since` (NULL: no bound). *ever: was there any, bounds aside? */
 int cdb_versions_find(struct cdb_point *point, const struct cdb_key *key, uint64_t limit, const chrondb_time *since,
                       const chrondb_time *until, struct cdb_versions *out, bool *ever);
+/* The same from a commit below the point's on, down to the first merge that is one: a line, in which each version was
+ * made of the one behind it. */
+int cdb_versions_line(struct cdb_point *point, const struct cdb_oid *from, const struct cdb_key *key, uint64_t limit,
+                      struct cdb_versions *out);
 void cdb_versions_release(struct cdb_versions *versions);
 
 /* Read a document's blob. */

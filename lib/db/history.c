@@ -4,107 +4,10 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "db/version_info.h"
 #include "doc/json.h"
 #include "util/error.h"
 #include "util/time.h"
-
-/* ---- a commit as a record ------------------------------------------------------------------------ */
-
-/* The memory behind a chrondb_version_info. */
-struct record {
-    char commit[CDB_OID_HEX + 1];
-    struct cdb_buf content, author, message, decoded, meta_text, value, old_value, patch;
-    const char **meta;
-    size_t meta_count;
-};
-
-static void record_release(struct record *record)
-{
-    cdb_buf_release(&record->content);
-    cdb_buf_release(&record->author);
-    cdb_buf_release(&record->message);
-    cdb_buf_release(&record->decoded);
-    cdb_buf_release(&record->meta_text);
-    cdb_buf_release(&record->value);
-    cdb_buf_release(&record->old_value);
-    cdb_buf_release(&record->patch);
-    free(record->meta);
-}
-
-/* Names and messages of foreign commits may be any bytes: what is not UTF-8 becomes '?'. */
-static void add_text(struct cdb_buf *out, const char *text, size_t len)
-{
-    while (len > 0) {
-        size_t good = cdb_utf8_check(text, len);
-        cdb_buf_add(out, text, good);
-        if (good < len)
-            cdb_buf_addc(out, '?');
-        good += good < len;
-        text += good;
-        len -= good;
-    }
-}
-
-static int read_meta(struct record *record, const struct cdb_commit *commit)
-{
-    size_t at = 0, count = 0;
-    cdb_buf_clear(&record->meta_text);
-    cdb_buf_clear(&record->decoded);
-    while (cdb_commit_meta(commit, &at, &record->decoded)) {
-        const char *text = cdb_buf_str(&record->decoded);
-        add_text(&record->meta_text, text, strlen(text)); /* up to a NUL, which no argument can hold */
-        cdb_buf_addc(&record->meta_text, '\0');
-        cdb_buf_clear(&record->decoded);
-        count++;
-    }
-    record->meta_count = count;
-    if (count == 0)
-        return 0;
-    if (record->meta_text.failed || record->decoded.failed)
-        return cdb_error_memory();
-    const char **grown = realloc(record->meta, count * sizeof(*grown));
-    if (grown == NULL)
-        return cdb_error_memory();
-    record->meta = grown;
-    const char *text = record->meta_text.ptr, *end = text + record->meta_text.len;
-    for (size_t i = 0; i < count; i++) {
-        record->meta[i] = text < end ? text : "";
-        text += text < end ? strlen(text) + 1 : 0;
-    }
-    return 0;
-}
-
-static int record_read(struct record *record, struct cdb_repo *repo, const struct cdb_oid *oid, chrondb_time time,
-                       chrondb_version_info *out)
-{
-    struct cdb_commit commit;
-    int result = cdb_commit_read(repo->objects, oid, &record->content, &commit);
-    if (result != 0)
-        return result;
-    cdb_oid_format(oid, record->commit);
-    cdb_buf_clear(&record->author);
-    cdb_buf_clear(&record->message);
-    add_text(&record->author, commit.author, commit.author_len);
-    add_text(&record->message, commit.message, commit.message_len);
-    result = read_meta(record, &commit);
-    if (result == 0 && (record->author.failed || record->message.failed))
-        result = cdb_error_memory();
-    memset(out, 0, sizeof(*out));
-    out->commit = record->commit;
-    out->time = time;
-    out->author = cdb_buf_str(&record->author);
-    out->message = cdb_buf_str(&record->message);
-    out->meta = record->meta;
-    out->meta_count = record->meta_count;
-    return result;
-}
-
-static enum chrondb_op op_of(const struct cdb_oid *before, const struct cdb_oid *after)
-{
-    if (cdb_oid_is_zero(after))
-        return CHRONDB_OP_DELETE;
-    return cdb_oid_is_zero(before) ? CHRONDB_OP_CREATE : CHRONDB_OP_UPDATE;
-}
 
 /* The merge patch between two documents; absent where there is none, or a document is not JSON. */
 static int make_patch(struct cdb_buf *out, const struct cdb_buf *before, const struct cdb_buf *after, bool *has)
@@ -146,7 +49,8 @@ struct chrondb_history {
     struct cdb_versions versions;
     size_t next;
     bool reverse, no_value, patch;
-    struct record record;
+    struct cdb_version_info info;
+    struct cdb_buf value, old_value, patch_text;
 };
 
 int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, const char *key_text,
@@ -188,23 +92,22 @@ int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, cons
 
 static int read_values(struct chrondb_history *history, const struct cdb_version *version, chrondb_version_info *out)
 {
-    struct record *record = &history->record;
     bool has_new = !cdb_oid_is_zero(&version->blob), has_old = !cdb_oid_is_zero(&version->old_blob), has = false;
     int result = 0;
     if (has_new && (!history->no_value || history->patch)) {
-        result = cdb_blob_document(history->repo, &version->blob, &record->value);
+        result = cdb_blob_document(history->repo, &version->blob, &history->value);
         if (result == 0 && !history->no_value) {
-            out->value = cdb_buf_str(&record->value);
-            out->value_size = record->value.len;
+            out->value = cdb_buf_str(&history->value);
+            out->value_size = history->value.len;
         }
     }
     if (result == 0 && history->patch && has_new && has_old) {
-        result = cdb_blob_document(history->repo, &version->old_blob, &record->old_value);
+        result = cdb_blob_document(history->repo, &version->old_blob, &history->old_value);
         if (result == 0)
-            result = make_patch(&record->patch, &record->old_value, &record->value, &has);
+            result = make_patch(&history->patch_text, &history->old_value, &history->value, &has);
         if (result == 0 && has) {
-            out->patch = cdb_buf_str(&record->patch);
-            out->patch_size = record->patch.len;
+            out->patch = cdb_buf_str(&history->patch_text);
+            out->patch_size = history->patch_text.len;
         }
     }
     return result;
@@ -217,11 +120,11 @@ int chrondb_history_next(chrondb_history *history, chrondb_version_info *version
     size_t index = history->reverse ? history->versions.count - 1 - history->next : history->next;
     const struct cdb_version *found = &history->versions.versions[index];
     history->next++;
-    int result = record_read(&history->record, history->repo, &found->commit, found->time, version);
+    int result = cdb_version_info_read(&history->info, history->repo, &found->commit, found->time, version);
     if (result != 0)
         return result;
     version->key = history->key;
-    version->op = op_of(&found->old_blob, &found->blob);
+    version->op = cdb_op_of(&found->old_blob, &found->blob);
     result = read_values(history, found, version);
     if (result != 0)
         cdb_error_about("cannot read", history->key);
@@ -234,7 +137,10 @@ void chrondb_history_free(chrondb_history *history)
         return;
     free(history->key);
     cdb_versions_release(&history->versions);
-    record_release(&history->record);
+    cdb_version_info_release(&history->info);
+    cdb_buf_release(&history->value);
+    cdb_buf_release(&history->old_value);
+    cdb_buf_release(&history->patch_text);
     free(history);
 }
 
@@ -247,7 +153,8 @@ struct chrondb_log {
     bool loaded;
     uint64_t first, end; /* [first, end) are the positions still to come */
     bool reverse;
-    struct record record;
+    struct cdb_version_info info;
+    struct cdb_buf content, value;
     struct cdb_changes found;
     chrondb_change *changes;
 };
@@ -357,7 +264,7 @@ int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrond
 static int trees_of(struct chrondb_log *log, const struct cdb_oid *oid, struct cdb_oid *before, struct cdb_oid *after)
 {
     struct cdb_commit commit;
-    int result = cdb_commit_read(log->repo->objects, oid, &log->record.content, &commit);
+    int result = cdb_commit_read(log->repo->objects, oid, &log->content, &commit);
     memset(before, 0, sizeof(*before));
     if (result != 0)
         return result;
@@ -365,7 +272,7 @@ static int trees_of(struct chrondb_log *log, const struct cdb_oid *oid, struct c
     if (commit.parent_count == 0)
         return 0;
     struct cdb_oid parent = cdb_commit_parent(&commit, 0);
-    result = cdb_commit_read(log->repo->objects, &parent, &log->record.content, &commit);
+    result = cdb_commit_read(log->repo->objects, &parent, &log->content, &commit);
     if (result == 0)
         *before = commit.tree;
     return result;
@@ -386,7 +293,7 @@ static int find_changes(struct chrondb_log *log, const struct cdb_oid *oid)
     log->changes = grown;
     for (size_t i = 0; i < log->found.count; i++) {
         const struct cdb_change *change = &log->found.changes[i];
-        log->changes[i] = (chrondb_change){change->key, op_of(&change->old_blob, &change->new_blob)};
+        log->changes[i] = (chrondb_change){change->key, cdb_op_of(&change->old_blob, &change->new_blob)};
     }
     return 0;
 }
@@ -401,7 +308,7 @@ int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chro
     if (result == 0)
         result = find_changes(log, &moment.commit);
     if (result == 0)
-        result = record_read(&log->record, log->repo, &moment.commit, moment.time, version);
+        result = cdb_version_info_read(&log->info, log->repo, &moment.commit, moment.time, version);
     *changes = log->changes;
     *change_count = log->found.count;
     return result;
@@ -409,7 +316,7 @@ int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chro
 
 int chrondb_log_value(chrondb_log *log, size_t index, const char **value, size_t *size)
 {
-    struct cdb_buf *text = &log->record.value;
+    struct cdb_buf *text = &log->value;
     cdb_error_clear();
     *value = NULL;
     *size = 0;
@@ -433,7 +340,9 @@ void chrondb_log_free(chrondb_log *log)
         return;
     cdb_timeline_release(&log->timeline);
     cdb_changes_release(&log->found);
-    record_release(&log->record);
+    cdb_version_info_release(&log->info);
+    cdb_buf_release(&log->content);
+    cdb_buf_release(&log->value);
     free(log->changes);
     free(log);
 }
@@ -486,7 +395,7 @@ int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference)
     const struct cdb_change *change = &diff->changes.changes[diff->next++];
     bool has_old = !cdb_oid_is_zero(&change->old_blob), has_new = !cdb_oid_is_zero(&change->new_blob), has = false;
     int result = 0;
-    *difference = (chrondb_difference){.key = change->key, .op = op_of(&change->old_blob, &change->new_blob)};
+    *difference = (chrondb_difference){.key = change->key, .op = cdb_op_of(&change->old_blob, &change->new_blob)};
     if (has_old)
         result = cdb_blob_document(diff->repo, &change->old_blob, &diff->old_value);
     if (result == 0 && has_new)

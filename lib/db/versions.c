@@ -28,6 +28,7 @@ struct finder {
     uint64_t limit;
     const chrondb_time *since, *until;
     struct cdb_versions *out;
+    bool line; /* only down to a merge */
     bool ever, done;
     struct cdb_times times, queued; /* the latter as a set */
     struct visit *queue;            /* latest last */
@@ -132,7 +133,8 @@ static int examine(struct finder *finder, const struct visit *visit, struct cdb_
             version->old_blob = lookups[i]->blob;
     }
     *is_version = same == SIZE_MAX;
-    for (size_t i = 0; result == 0 && i < count; i++) {
+    version->merge = *is_version && count > 1;
+    for (size_t i = 0; result == 0 && i < count && !(finder->line && version->merge); i++) {
         if (lookups[i] == NULL || (same != SIZE_MAX && i != same))
             continue;
         struct cdb_lookup *lookup = lookups[i];
@@ -198,7 +200,7 @@ static int take_found(struct finder *finder, const struct visit *visit, const st
         }
         if (!itself && was_queued(finder, &commit->id)) /* another way led here before */
             return 0;
-        struct cdb_version version = {commit->id, list[i].blob, list[i].old_blob, commit->time};
+        struct cdb_version version = {commit->id, list[i].blob, list[i].old_blob, commit->time, false};
         result = take(finder, &version);
     }
     return result;
@@ -229,9 +231,9 @@ static int follow(struct finder *finder, const struct visit *visit)
     return result == 0 && here ? 1 : result;
 }
 
-static int find(struct finder *finder)
+static int find(struct finder *finder, const struct cdb_oid *from)
 {
-    int result = enqueue(finder, &finder->point->commit, NULL);
+    int result = cdb_oid_is_zero(from) ? 0 : enqueue(finder, from, NULL);
     while (result == 0 && finder->count > 0 && !finder->done) {
         struct visit visit = finder->queue[--finder->count];
         result = follow(finder, &visit);
@@ -239,25 +241,38 @@ static int find(struct finder *finder)
             result = walk(finder, &visit);
         free(visit.lookup);
     }
+    while (finder->count > 0)
+        free(finder->queue[--finder->count].lookup);
+    free(finder->queue);
+    return result;
+}
+
+static int run(struct finder *finder, const struct cdb_oid *from)
+{
+    struct cdb_repo *repo = finder->point->db->repo;
+    finder->repo = repo;
+    cdb_times_init(&finder->times, repo->objects);
+    cdb_times_init(&finder->queued, repo->objects);
+    cdb_point_times(finder->point, &finder->times);
+    int result = find(finder, from);
+    cdb_times_release(&finder->times);
+    cdb_times_release(&finder->queued);
+    cdb_buf_release(&finder->content);
     return result;
 }
 
 int cdb_versions_find(struct cdb_point *point, const struct cdb_key *key, uint64_t limit, const chrondb_time *since,
                       const chrondb_time *until, struct cdb_versions *out, bool *ever)
 {
-    struct cdb_repo *repo = point->db->repo;
-    struct finder finder = {
-        .repo = repo, .point = point, .key = key, .limit = limit, .since = since, .until = until, .out = out};
-    cdb_times_init(&finder.times, repo->objects);
-    cdb_times_init(&finder.queued, repo->objects);
-    cdb_point_times(point, &finder.times);
-    int result = cdb_oid_is_zero(&point->commit) ? 0 : find(&finder);
+    struct finder finder = {.point = point, .key = key, .limit = limit, .since = since, .until = until, .out = out};
+    int result = run(&finder, &point->commit);
     *ever = finder.ever;
-    while (finder.count > 0)
-        free(finder.queue[--finder.count].lookup);
-    free(finder.queue);
-    cdb_times_release(&finder.times);
-    cdb_times_release(&finder.queued);
-    cdb_buf_release(&finder.content);
     return result;
+}
+
+int cdb_versions_line(struct cdb_point *point, const struct cdb_oid *from, const struct cdb_key *key, uint64_t limit,
+                      struct cdb_versions *out)
+{
+    struct finder finder = {.point = point, .key = key, .limit = limit, .line = true, .out = out};
+    return run(&finder, from);
 }

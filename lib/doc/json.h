@@ -61,6 +61,9 @@ void cdb_json_string(const struct cdb_json *json, uint32_t node, struct cdb_buf 
  * U+0080-U+009F and surrogates escaped; invalid bytes as U+FFFD. Decoded, it is what cdb_json_string gave. */
 void cdb_json_quote(struct cdb_buf *out, const char *text, size_t len);
 
+/* Append a step of a JSON pointer (RFC 6901): "/" and the decoded name. */
+void cdb_json_pointer_add(struct cdb_buf *out, const char *name, size_t len);
+
 /* Append the value of `text`, which must be valid, laid out anew: CHRONDB_JSON_* flags. Streaming, no tree. Compact
  * form: no white space outside strings. Pretty: as `jq .` (two spaces, "key": value, [] and {} for empty ones), no
  * final newline. Colours as jq's defaults. */

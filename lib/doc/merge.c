@@ -113,14 +113,7 @@ static void add_step(struct merge *merge, const struct cdb_json *json, uint32_t 
 {
     cdb_buf_clear(&merge->string);
     cdb_json_string(json, name, &merge->string);
-    cdb_buf_addc(&merge->path, '/');
-    for (size_t i = 0; i < merge->string.len; i++) {
-        char byte = merge->string.ptr[i];
-        if (byte == '~' || byte == '/')
-            cdb_buf_adds(&merge->path, byte == '~' ? "~0" : "~1");
-        else
-            cdb_buf_addc(&merge->path, byte);
-    }
+    cdb_json_pointer_add(&merge->path, cdb_buf_str(&merge->string), merge->string.len);
     merge->path.failed |= merge->string.failed;
 }
 

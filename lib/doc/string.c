@@ -235,3 +235,14 @@ void cdb_json_quote(struct cdb_buf *out, const char *text, size_t len)
     cdb_buf_add(out, text + plain, len - plain);
     cdb_buf_addc(out, '"');
 }
+
+void cdb_json_pointer_add(struct cdb_buf *out, const char *name, size_t len)
+{
+    cdb_buf_addc(out, '/');
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] == '~' || name[i] == '/')
+            cdb_buf_adds(out, name[i] == '~' ? "~0" : "~1");
+        else
+            cdb_buf_addc(out, name[i]);
+    }
+}

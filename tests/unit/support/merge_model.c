@@ -125,6 +125,18 @@ bool merge_value_equal(const struct merge_value *a, const struct merge_value *b)
     return true;
 }
 
+const struct merge_value *merge_value_find(const struct merge_value *value, const char *pointer)
+{
+    while (value != NULL && *pointer == '/') {
+        size_t len = strcspn(++pointer, "/"), name = 0;
+        while (name < MERGE_NAMES && (strlen(names[name].step) != len || strncmp(names[name].step, pointer, len) != 0))
+            name++;
+        value = value->type == MERGE_OBJECT && name < MERGE_NAMES ? value->items[name] : NULL;
+        pointer += len;
+    }
+    return value;
+}
+
 /* ---- texts ------------------------------------------------------------------------------------- */
 
 static void spell_one(struct random *random, const char *const spellings[SPELLINGS], struct cdb_buf *out)

@@ -36,6 +36,8 @@ const struct merge_value *merge_value_random(struct merge_values *values, struct
 const struct merge_value *merge_value_edit(struct merge_values *values, struct random *random,
                                            const struct merge_value *value);
 bool merge_value_equal(const struct merge_value *a, const struct merge_value *b);
+/* What a JSON pointer leads to, through objects; NULL: nothing. */
+const struct merge_value *merge_value_find(const struct merge_value *value, const char *pointer);
 /* Append one of its texts. */
 void merge_value_spell(struct random *random, const struct merge_value *value, struct cdb_buf *out);
 /* The value of a text that is made of such texts; fails the test if it is none. */
