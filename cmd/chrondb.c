@@ -45,6 +45,7 @@ const struct cli_command cli_commands[] = {
     {"blame", cmd_blame, READ | PAGE, 1, 1, "KEY", "print which commit last changed each field of a document", "keys"},
     {"restore", cmd_restore, WRITE, 0, 1, "KEY --at WHEN\n--table TABLE --at WHEN\n--all --at WHEN",
      "bring an old state back", "keys"},
+    {"watch", cmd_watch, READ, 0, 1, "[PREFIX]", "print changes as they happen", "keys"},
     {"branch", cmd_branch, READ | PAGE, 0, 2, "[NAME [START]]\n-d NAME\n-m OLD NEW", "list and change branches",
      "branches moments"},
     {"tag", cmd_tag, READ | PAGE, 0, 2, "[NAME [WHEN]]\n-d NAME", "list and change tags: names of moments",

@@ -476,6 +476,59 @@ CHRONDB_API int chrondb_blame_open(chrondb_blame **out, chrondb_snapshot *snapsh
 CHRONDB_API int chrondb_blame_next(chrondb_blame *blame, chrondb_blame_field *field);
 CHRONDB_API void chrondb_blame_free(chrondb_blame *blame);
 
+/* ---- watching ------------------------------------------------------------------------------------ */
+
+/* The changes of a branch as they happen, made by any process or by a git push. Commits come in their order along the
+ * first parents, keys in theirs inside of a commit; a merge tells what it changed against its first parent. None is
+ * lost, however much happens between two calls. Where somebody forces the branch to a commit whose past does not hold
+ * what has been told, the difference of both states is told as changes of that commit. A branch that is deleted, or not
+ * there yet, is waited for; so is the default branch's first commit.
+ *
+ *     chrondb_watch_open(&watch, db, &options);
+ *     for (;;) {
+ *         while ((result = chrondb_watch_next(watch, &event)) == 0)
+ *             ...
+ *         if (result != CHRONDB_END)
+ *             break;
+ *         poll(&(struct pollfd){.fd = chrondb_watch_fd(watch), .events = POLLIN}, 1, -1);
+ *     }
+ *
+ * A watch holds no lock and starts no thread; while nothing happens it costs nothing. Memory is bounded however large a
+ * commit is. */
+typedef struct chrondb_watch chrondb_watch;
+
+typedef struct chrondb_watch_options {
+    size_t size;
+    const char *branch; /* NULL: what HEAD names now */
+    const char *prefix; /* keys that start with these bytes */
+    const char *table;  /* keys of this table; "" means the keys without a table */
+    const char *since;  /* WHEN: what came behind the state of that moment is told first; NULL: now */
+} chrondb_watch_options;
+
+typedef struct chrondb_event {
+    const char *key;
+    enum chrondb_op op;
+    const char *branch; /* its short name */
+    const char *commit; /* hex */
+    chrondb_time time;  /* effective */
+    const char *value;  /* the document, byte for byte; NULL after a delete */
+    size_t value_size;
+} chrondb_event;
+
+/* Changes from now on are told, or from `since` on. Errors: CHRONDB_EUSAGE "invalid_time", "no_branch" (no name that a
+ * branch can have). */
+CHRONDB_API int chrondb_watch_open(chrondb_watch **out, chrondb *db, const chrondb_watch_options *options);
+
+/* The next change, borrowed until the next call on the watch. CHRONDB_END: there is none yet. CHRONDB_ENODB
+ * "no_database": the database was removed. After an error it may be called again; a document that could not be read
+ * (error.key) is passed over then. */
+CHRONDB_API int chrondb_watch_next(chrondb_watch *watch, chrondb_event *event);
+
+/* A descriptor for poll(2), select(2) or epoll(7): readable when, after a CHRONDB_END, _next may have something. Only
+ * to wait on; it is the watch's. */
+CHRONDB_API int chrondb_watch_fd(const chrondb_watch *watch);
+CHRONDB_API void chrondb_watch_free(chrondb_watch *watch);
+
 /* ---- branches and tags --------------------------------------------------------------------------- */
 
 /* A branch or a tag. */

@@ -4,18 +4,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+static int set(struct cli *cli, const char *name, const char *value)
+{
+    return value == NULL || setenv(name, value, 1) == 0 ? 0 : cli_error_memory(&cli->error);
+}
+
+int cli_export_options(struct cli *cli, const char *db_path)
+{
+    int result = set(cli, "CHRONDB_DIR", db_path);
+    if (result == 0)
+        result = set(cli, "CHRONDB_BRANCH", cli->branch);
+    return result == 0 ? set(cli, "CHRONDB_INDEX", cli->index_path) : result;
+}
 
 static int pass_options(struct cli *cli)
 {
     int result = cli_enter_directories(cli);
-    if (result == 0 && cli->db_path != NULL && setenv("CHRONDB_DIR", cli->db_path, 1) != 0)
-        result = cli_error_memory(&cli->error);
-    if (result == 0 && cli->branch != NULL && setenv("CHRONDB_BRANCH", cli->branch, 1) != 0)
-        result = cli_error_memory(&cli->error);
-    if (result == 0 && cli->index_path != NULL && setenv("CHRONDB_INDEX", cli->index_path, 1) != 0)
-        result = cli_error_memory(&cli->error);
-    return result;
+    return result == 0 ? cli_export_options(cli, cli->db_path) : result;
 }
 
 int cli_run_external(struct cli *cli, char **argv)
@@ -38,4 +46,22 @@ int cli_run_external(struct cli *cli, char **argv)
     }
     cli_text_release(&program);
     return result;
+}
+
+int cli_run_shell(struct cli *cli, const char *command, int input, int *status)
+{
+    int ended = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (dup2(input, STDIN_FILENO) >= 0)
+            execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    if (pid < 0)
+        return cli_error_errno(&cli->error, NULL, "cannot start a process");
+    while (waitpid(pid, &ended, 0) < 0)
+        if (errno != EINTR)
+            return cli_error_errno(&cli->error, NULL, "cannot wait for a process");
+    *status = WIFSIGNALED(ended) ? 128 + WTERMSIG(ended) : WEXITSTATUS(ended);
+    return 0;
 }

@@ -55,6 +55,7 @@ void cli_interrupt_release(void)
         sigaction(signals[i], &before[i], NULL);
     close(wake[0]);
     close(wake[1]);
+    wake[0] = -1;
     caught = false;
 }
 
@@ -69,6 +70,11 @@ bool cli_interrupt_wait(int fd)
     while (came == 0 && poll(fds, 2, -1) < 0 && errno == EINTR)
         ;
     return came != 0;
+}
+
+int cli_interrupt_fd(void)
+{
+    return wake[0];
 }
 
 void cli_interrupt_die(void)

@@ -20,6 +20,9 @@ bool cli_interrupted(void);
 /* Wait until there is something to read, or one comes: then true. Between them none is missed. */
 bool cli_interrupt_wait(int fd);
 
+/* For poll(2): readable once one has come; -1 where none is noted. */
+int cli_interrupt_fd(void);
+
 /* End by the one that came, so that who started us sees it. Returns only if none came. */
 void cli_interrupt_die(void);
 

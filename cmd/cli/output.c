@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/interrupt.h"
 #include "cli/output_format.h"
 #include "cli/pager.h"
 
@@ -29,6 +31,7 @@ struct cli_output *cli_output_new(enum cli_format format, bool explicit_format, 
     if (out == NULL)
         return NULL;
     out->error = error;
+    out->fd = STDOUT_FILENO;
     out->quiet = quiet;
     out->format = format == CLI_TEXT  ? &cli_output_as_text
                   : format == CLI_RAW ? &cli_output_as_raw
@@ -79,7 +82,7 @@ static void write_all(struct cli_output *out, const char *data, size_t size)
     if (out->paged && out->pager == 0)
         out->pager = cli_pager_start();
     while (size > 0 && !out->write_failed) {
-        ssize_t n = write(STDOUT_FILENO, data, size);
+        ssize_t n = write(out->fd, data, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -362,6 +365,40 @@ int cli_output_text(struct cli_output *out, const char *text, size_t size)
     if (out->line.failed || out->pending.failed)
         cli_error_memory(out->error);
     return out->error->code;
+}
+
+int cli_output_flush(struct cli_output *out)
+{
+    out->format->finish(out, false); /* rows that wait for others */
+    flush(out);
+    if (out->pending.failed)
+        cli_error_memory(out->error);
+    return out->error->code;
+}
+
+void cli_output_divert(struct cli_output *out, int fd)
+{
+    out->fd = fd;
+    out->terminal = out->color = false;
+    out->pretty = out->format == &cli_output_as_text;
+}
+
+int cli_output_wait(struct cli_output *out, int fd)
+{
+    struct pollfd fds[] = {
+        {.fd = fd, .events = POLLIN}, {.fd = cli_interrupt_fd(), .events = POLLIN}, {.fd = STDOUT_FILENO}};
+    int result = cli_output_flush(out);
+    if (result != 0)
+        return result;
+    while (poll(fds, sizeof fds / sizeof *fds, -1) < 0)
+        if (errno != EINTR)
+            return cli_error_errno(out->error, NULL, "cannot wait");
+    if (fds[2].revents & (POLLERR | POLLHUP)) {
+        end_quietly();
+        errno = EPIPE;
+        return cli_error_errno(out->error, NULL, "cannot write to standard output");
+    }
+    return 0;
 }
 
 int cli_output_finish(struct cli_output *out, bool complete)

@@ -75,6 +75,15 @@ int cli_output_document(struct cli_output *out, const char *document, size_t siz
 /* Instead of records: text of our own, such as a usage. */
 int cli_output_text(struct cli_output *out, const char *text, size_t size);
 
+/* For commands that go on for ever: write what there is, then wait until there is something to read from `fd`, or a
+ * signal came (cli_interrupted). When nobody reads the output any more the process ends, as one that writes there does.
+ * 0, or CHRONDB_ESYSTEM with the error set. */
+int cli_output_wait(struct cli_output *out, int fd);
+/* Records go to this descriptor from now on, as programs read them. */
+void cli_output_divert(struct cli_output *out, int fd);
+/* Write what there is. As _end. */
+int cli_output_flush(struct cli_output *out);
+
 /* Write what is left, and wait for the pager. `complete`: the command has said all it had to (an array may be closed).
  * Returns 0, or CHRONDB_ESYSTEM with the error set if anything could not be written. */
 int cli_output_finish(struct cli_output *out, bool complete);

@@ -49,6 +49,7 @@ struct cli_output {
     bool terminal; /* people read it, now or through the pager */
     bool pretty, color, paged, quiet;
     int pager; /* its process id, or 0 */
+    int fd;    /* standard output, or where it was diverted to */
 
     uint64_t records;        /* complete ones */
     struct cli_text line;    /* the record being built */
