@@ -51,6 +51,8 @@ history user:1 --patch
 log
 info
 diff main~1
+blame user:1
+watch --since 2020 --once
 at 2026-11-21T12:00:00Z user:1
 at yesterday user:1
 at user:1@{1} user:1
