@@ -696,6 +696,46 @@ typedef struct chrondb_merge_report {
 /* After a run that returned 0. Borrowed until the merge is freed. */
 CHRONDB_API const chrondb_merge_report *chrondb_merge_get_report(chrondb_merge *merge);
 
+/* ---- verify ------------------------------------------------------------------------------------ */
+
+/* Something that is not as it should be. Borrowed during the call. */
+typedef struct chrondb_finding {
+    const char *kind;    /* stable, for programs: "missing_object", "invalid_document" ... (chrondb-verify(1)) */
+    int is_error;        /* 0: a note: unusual, but allowed; nothing is lost or wrong */
+    const char *ref;     /* in full, "refs/heads/main"; NULL as all that follow: it is not about one */
+    const char *commit;  /* in hex: the newest one that it was found in */
+    const char *path;    /* in the tree of the commit; or a file, from the database's directory */
+    const char *key;     /* the document */
+    const char *object;  /* in hex: the object of git's */
+    const char *message; /* for people: one line, lower case; never NULL */
+} chrondb_finding;
+
+typedef struct chrondb_verify_options {
+    size_t size;
+    const char *branch; /* only this one; NULL: all refs */
+    int full;           /* all objects, all history, and all that the index says, not only the present */
+    /* Told each finding, or NULL. Must not call into the library. A nonzero result ends the verification, and is
+     * returned. */
+    int (*finding)(void *context, const chrondb_finding *finding);
+    void *finding_context;
+    chrondb_progress progress;
+    void *progress_context;
+} chrondb_verify_options;
+
+typedef struct chrondb_verify_report {
+    size_t size;
+    uint64_t errors, notes;
+    uint64_t refs, commits, trees, documents; /* that were looked at, each once */
+    uint64_t objects;                         /* of git's that were read to the last byte */
+} chrondb_verify_report;
+
+/* Look whether the database is sound; never writes to it (but as every call, recovers what a writer that died left).
+ * Findings are told as they are met, and counted in `report` (or NULL). It works on the refs as they are when it
+ * begins; readers, writers and maintenance go on meanwhile. Needs about 100 bytes of memory for an object that is
+ * looked at, and what the largest table takes. 0 whatever was found; CHRONDB_EUSAGE "no_branch"; CHRONDB_EBUSY
+ * "cancelled" by the progress. */
+CHRONDB_API int chrondb_verify(chrondb *db, const chrondb_verify_options *options, chrondb_verify_report *report);
+
 /* ---- settings ---------------------------------------------------------------------------------- */
 
 /* What a database is told once and for all: variables "chrondb.*" of the repository's own git configuration, so that

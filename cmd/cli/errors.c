@@ -190,6 +190,8 @@ int cli_exit_status(int result)
     case CHRONDB_NOTFOUND:
     case CLI_NO:
         return 1;
+    case CLI_DAMAGED:
+        return -CHRONDB_EDAMAGED;
     default:
         return result < 0 && result > -128 ? -result : -CHRONDB_ESYSTEM;
     }

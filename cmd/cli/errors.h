@@ -14,9 +14,10 @@
 
 /* What a command returns, besides 0, CHRONDB_NOTFOUND (told on stderr) and the library's negative codes. */
 enum {
-    CLI_NO = 2,         /* the answer is no, and has been told or needs no words: exit status 1 */
-    CLI_DONE = 3,       /* a usage or a list was printed instead of the command's work: exit status 0 */
-    CLI_INTERRUPTED = 4 /* a signal was noted, and the work stopped in good order: main ends by that signal */
+    CLI_NO = 2,          /* the answer is no, and has been told or needs no words: exit status 1 */
+    CLI_DONE = 3,        /* a usage or a list was printed instead of the command's work: exit status 0 */
+    CLI_INTERRUPTED = 4, /* a signal was noted, and the work stopped in good order: main ends by that signal */
+    CLI_DAMAGED = 5      /* damage was found, which is the answer, and has been told: exit status 7 */
 };
 
 struct cli_error {

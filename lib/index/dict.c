@@ -42,6 +42,18 @@ static int load(struct cdb_dict_cursor *cursor, const unsigned char *section, si
     return 0;
 }
 
+int cdb_dict_check(const struct cdb_dict *dict)
+{
+    struct cdb_dict_cursor cursor = {.dict = dict};
+    int result = 0;
+
+    for (size_t i = 0; i < block_count(dict->data_len) && result == 0; i++)
+        result = load(&cursor, dict->data, dict->data_len, i);
+    for (size_t i = 0; i < block_count(dict->index_len) && result == 0; i++)
+        result = load(&cursor, dict->index, dict->index_len, i);
+    return result;
+}
+
 static int load_leaf(struct cdb_dict_cursor *cursor, size_t number)
 {
     int result = load(cursor, cursor->dict->data, cursor->dict->data_len, number);

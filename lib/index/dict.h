@@ -63,6 +63,8 @@ int cdb_dict_seek_before(struct cdb_dict_cursor *cursor, const struct cdb_dict *
 int cdb_dict_find(struct cdb_dict_cursor *cursor, const struct cdb_dict *dict, const char *key, size_t len);
 int cdb_dict_next(struct cdb_dict_cursor *cursor);
 int cdb_dict_previous(struct cdb_dict_cursor *cursor);
+/* Are all blocks what was written? 0, or CHRONDB_EDAMAGED. */
+int cdb_dict_check(const struct cdb_dict *dict);
 /* How many leaves there are. */
 size_t cdb_dict_leaves(const struct cdb_dict *dict);
 

@@ -237,9 +237,10 @@ int cdb_object_decode(const struct cdb_oid *oid, const void *loose, size_t len, 
     } else if (good) {
         good = inflate_content(&stream, head + header, have - header, size, out);
     }
+    good = good && stream.avail_in == 0; /* git takes what has something behind it for damaged */
     inflateEnd(&stream);
     if (header > 0 && size > max)
-        return damaged(oid, "larger than chrondb allows");
+        return damaged(oid, CDB_TOO_LARGE);
     if (out->failed)
         return cdb_error_memory();
     struct cdb_oid actual;
@@ -379,6 +380,29 @@ int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int
         return damaged(oid, text);
     }
     return result;
+}
+
+/* As find_stored looks, and in the same order. */
+int cdb_objects_exists(struct cdb_objects *objects, const struct cdb_oid *oid)
+{
+    char path[CDB_LOOSE_PATH];
+    struct cdb_buf content = CDB_BUF_INIT;
+    int dir, type, result = 1;
+    cdb_loose_path(oid, path);
+    if (cdb_fs_exists(objects->dir, path))
+        return 0;
+    result = cdb_packs_has(objects->packs, oid);
+    for (size_t i = 0; result == 1 && (dir = cdb_packs_alternate(objects->packs, i)) >= 0; i++)
+        result = !cdb_fs_exists(dir, path + strlen("objects/"));
+    if (result == 1 && objects->fallback != NULL)
+        result = objects->fallback(objects->fallback_context, oid, &type, &content);
+    cdb_buf_release(&content);
+    return result == 1 ? !cdb_fs_exists(objects->dir, path) : result;
+}
+
+int cdb_objects_alternate(struct cdb_objects *objects, size_t index)
+{
+    return cdb_packs_alternate(objects->packs, index);
 }
 
 /* Loose objects that begin with the digits: the last one is stored; *count is 2 for several. */

@@ -18,6 +18,8 @@
 #define CDB_TREE_MAX   ((size_t)256 << 20)
 #define CDB_COMMIT_MAX ((size_t)16 << 20)
 
+#define CDB_TOO_LARGE "larger than chrondb allows" /* what is said of an object beyond a limit */
+
 struct cdb_objects;
 
 /* Finds an object elsewhere: 0 and the content appended to `out`, 1 if it is not there, or an error. */
@@ -34,6 +36,11 @@ int cdb_objects_read(struct cdb_objects *objects, const struct cdb_oid *oid, int
 /* The same for CDB_ANY, telling the type. Missing is 1, without an error set. */
 int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, size_t max, int *type,
                      struct cdb_buf *out);
+
+/* Is there an object of that id? It is not read. 0; 1: it is not there; or an error. */
+int cdb_objects_exists(struct cdb_objects *objects, const struct cdb_oid *oid);
+/* The object directories that alternates name, `index` from 0: a descriptor, borrowed; -1 at the end. */
+int cdb_objects_alternate(struct cdb_objects *objects, size_t index);
 
 /* The one object whose id starts with these 4 to 40 hex digits: 0; 1 if there is none; 2 if there are several. */
 int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out);

@@ -490,6 +490,15 @@ int cdb_packs_read_open(struct cdb_packs *packs, const struct cdb_oid *oid, size
     return result == CHRONDB_EDAMAGED ? 1 : result;
 }
 
+int cdb_packs_has(struct cdb_packs *packs, const struct cdb_oid *oid)
+{
+    struct place place;
+    int result = locate(packs, oid, &place);
+    if (result == 0)
+        cdb_packfile_release(place.file);
+    return result;
+}
+
 /* ---- prefixes ------------------------------------------------------------------------------------ */
 
 static bool has_prefix(const struct cdb_oid *oid, const struct cdb_oid *prefix, size_t len)

@@ -25,6 +25,9 @@ int cdb_packs_read(struct cdb_packs *packs, const struct cdb_oid *oid, size_t ma
 /* The same, but only from packs that are open already, without a system call: 1 if that did not succeed. */
 int cdb_packs_read_open(struct cdb_packs *packs, const struct cdb_oid *oid, size_t max, int *type, struct cdb_buf *out);
 
+/* Has a pack an object of that id? It is not read. 0, 1, or an error. */
+int cdb_packs_has(struct cdb_packs *packs, const struct cdb_oid *oid);
+
 /* How many ids begin with the first `len` hex digits of `prefix` (the rest of it zeros): 0, 1 or 2 (several). An
  * id that is equal to *out counts as known already if *count is 1 before. */
 int cdb_packs_prefix(struct cdb_packs *packs, const struct cdb_oid *prefix, size_t len, struct cdb_oid *out,

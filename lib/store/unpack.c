@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/delta.h"
+#include "store/objects.h"
 #include "store/packfile_inside.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -240,12 +241,12 @@ static int descend(struct chain *chain, struct cdb_packfile *file, uint64_t offs
         struct cdb_buf *to = chain->count == 0 ? out : base;
         size_t limit = chain->count == 0 ? max : CDB_BASE_MAX, before = to->len;
         if (help != NULL && help->recall != NULL && help->recall(help->context, file->serial, offset, type, to))
-            return to->len - before > limit ? wrong(chain, "larger than chrondb allows") : 0;
+            return to->len - before > limit ? wrong(chain, CDB_TOO_LARGE) : 0;
         const unsigned char *seen = entry_bytes(file, offset, PEEK_SIZE, chain->peek, &seen_len);
         if (seen == NULL || !parse_entry(file, offset, seen, seen_len, entry))
             return wrong(chain, "damaged: its entry in a pack is malformed");
         if (entry->size > (entry->type < CDB_OFS_DELTA ? limit : CDB_BASE_MAX))
-            return wrong(chain, "larger than chrondb allows");
+            return wrong(chain, CDB_TOO_LARGE);
         if (entry->type < CDB_OFS_DELTA) {
             *type = entry->type;
             return inflate_exact(chain, &frame, seen, seen_len, to);
@@ -272,7 +273,7 @@ static int apply(struct chain *chain, const struct frame *frame, const struct cd
     if (!cdb_delta_size(delta->ptr, delta->len, base->len, &size))
         return wrong(chain, "damaged: its delta does not fit its base");
     if (size > max)
-        return wrong(chain, "larger than chrondb allows");
+        return wrong(chain, CDB_TOO_LARGE);
     if (size > CDB_CHAIN_WORK - chain->work)
         return wrong(chain, "damaged: its deltas take too much work");
     chain->work += size;
