@@ -57,7 +57,7 @@ const struct cli_command cli_commands[] = {
     {"info", cmd_info, READ, 0, 0, "", "tell what the database is", ""},
     {"config", cmd_config, READ, 1, 3, "[get] NAME\n[set] NAME VALUE\nunset NAME\nlist", "read and change settings",
      "settings"},
-    {"verify", cmd_verify, READ, 0, 0, "[--full]", "look whether the database is sound", ""},
+    {"verify", cmd_verify, READ, 0, 0, "", "look whether the database is sound", ""},
     {"gc", cmd_gc, READ, 0, 0, "", "tidy up now, and thoroughly", ""},
     {"reindex", cmd_reindex, READ, 0, 0, "", "build the index anew", ""},
     {"help", cmd_help, NONE, 0, 1, "[COMMAND]", "explain a command", "commands"},

@@ -16,8 +16,7 @@
 
 #define BAD_MAX 100000 /* damaged copies that are remembered */
 
-/* A damaged copy of an object. It is told at the end, unless the object was missed where it belongs: then the document
- * that it is about was told already. */
+/* A damaged copy of an object. It is told where the object belongs, or at the end. */
 struct bad_copy {
     struct cdb_oid oid;
     const char *path, *message;
@@ -83,13 +82,29 @@ int cdb_verify_unreadable(struct cdb_verify *it, const struct cdb_oid *oid, int 
     return result == 0 ? 1 : result;
 }
 
+int cdb_verify_copies(struct cdb_verify *it, const struct cdb_oid *oid, const struct cdb_finding *about)
+{
+    char message[512];
+    struct cdb_finding finding = *about;
+    uint32_t index = it->bad_count > 0 ? cdb_oid_map_get(&it->bad_by_id, oid) : 0;
+    if (index == 0)
+        return 0;
+    const struct bad_copy *copy = &it->bad[index - 1];
+    finding.kind = CDB_KIND_DAMAGED;
+    finding.object = oid;
+    finding.message = message;
+    snprintf(message, sizeof(message), "%s: %s; another copy of the object is good", copy->path, copy->message);
+    int result = cdb_oid_map_set(&it->told, oid, 1);
+    return result == 0 ? cdb_verify_tell(it, &finding) : result;
+}
+
 int cdb_verify_read(struct cdb_verify *it, const struct cdb_oid *oid, int type, const struct cdb_finding *about,
                     struct cdb_buf *out)
 {
     int found = CDB_ANY;
     int result = cdb_objects_find(it->objects, oid, CDB_CHECK_MAX, &found, out);
     if (result == 0 && found == type)
-        return 0;
+        return cdb_verify_copies(it, oid, about);
     return cdb_verify_unreadable(it, oid, type, result, found, about);
 }
 
@@ -110,7 +125,7 @@ static int tell_file(void *context, const char *path, const struct cdb_oid *obje
     int result = cdb_array_grow(&it->bad, &it->bad_room, it->bad_count, sizeof(*it->bad));
     if (result == 0)
         it->bad[it->bad_count++] = copy;
-    return result;
+    return result == 0 ? cdb_oid_map_set(&it->bad_by_id, object, (uint32_t)it->bad_count) : result;
 }
 
 static int tell_bad_copies(struct cdb_verify *it)
@@ -172,6 +187,7 @@ static void release(struct cdb_verify *it)
     cdb_oid_map_release(&it->by_id);
     cdb_oid_map_release(&it->seen);
     cdb_oid_map_release(&it->told);
+    cdb_oid_map_release(&it->bad_by_id);
     cdb_arena_release(&it->arena);
 }
 

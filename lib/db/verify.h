@@ -85,6 +85,7 @@ struct cdb_verify {
     struct cdb_oid_map told; /* objects that were told of as part of the database */
     struct bad_copy *bad;    /* damaged copies of objects, see verify.c */
     size_t bad_count, bad_room;
+    struct cdb_oid_map bad_by_id; /* index + 1 */
 };
 
 /* Tell it. 0, or CDB_VERIFY_ENDED. */
@@ -96,6 +97,8 @@ int cdb_verify_step(struct cdb_verify *it, const char *phase, uint64_t done, uin
  * message are not used); or an error. */
 int cdb_verify_read(struct cdb_verify *it, const struct cdb_oid *oid, int type, const struct cdb_finding *about,
                     struct cdb_buf *out);
+/* The object was read, but files have damaged copies of it: told as `about`, once. */
+int cdb_verify_copies(struct cdb_verify *it, const struct cdb_oid *oid, const struct cdb_finding *about);
 /* Tell that such a read failed: *after* the failure, whose result and, if it is 0, type these are. 1, or an error. */
 int cdb_verify_unreadable(struct cdb_verify *it, const struct cdb_oid *oid, int wanted, int result, int type,
                           const struct cdb_finding *about);

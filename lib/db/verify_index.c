@@ -448,9 +448,10 @@ int cdb_verify_index(struct cdb_verify *it)
         if (it->refs[i].kind != CDB_REF_BRANCH)
             continue;
         result = cdb_verify_step(it, "index", i, it->ref_count);
+        uint64_t before = it->report.errors;
         if (result == 0)
             result = cdb_index_check(&check, it->refs[i].name);
-        if (result == 0)
+        if (result == 0 && it->report.errors == before) /* of files that are damaged nothing more is asked */
             result = check_branch(it, &it->refs[i], check.dir);
     }
     cdb_index_check_release(&check);

@@ -82,7 +82,7 @@ static int tell_last_error(struct cdb_verify *it, const char *kind, const char *
 static int check_setting(void *context, const chrondb_setting *setting)
 {
     char message[256];
-    if (setting->is_valid)
+    if (setting->is_valid || strcmp(setting->name, "branch") == 0) /* that is HEAD, which is looked at below */
         return 0;
     snprintf(message, sizeof(message), "the value of %s is not allowed", setting->name);
     return tell_config(context, message, false);
@@ -265,11 +265,23 @@ static int check_peeled(struct cdb_verify *it, const struct cdb_packed_ref *ref)
                                                      .message = "it says that the tag names another object"});
 }
 
+/* Git takes no other comment than the header in the first line. */
+static bool has_strange_comment(const struct cdb_buf *file)
+{
+    static const char header[] = "# pack-refs with: ";
+    const char *text = cdb_buf_str(file);
+    if (text[0] == '#' && strncmp(text, header, sizeof(header) - 1) != 0)
+        return true;
+    return strstr(text, "\n#") != NULL;
+}
+
 static int check_packed(struct cdb_verify *it)
 {
     struct cdb_packed_refs refs = {NULL, 0, 0};
     struct cdb_buf file = CDB_BUF_INIT;
     int result = cdb_fs_read(it->db->repo->dir, "packed-refs", PACKED_MAX, &file);
+    if (result == 0 && has_strange_comment(&file))
+        result = cdb_error(CHRONDB_EDAMAGED, "damaged", "it has a line that is none of git's");
     if (result == 0)
         result = cdb_packed_refs_parse(&refs, file.ptr, file.len);
     if (result < 0)

@@ -164,8 +164,8 @@ static int tell_lost(struct walk *walk, const struct job *job, const struct cdb_
     int type = CDB_ANY;
     int result = cdb_objects_find(walk->it->objects, &job->oid, CDB_CHECK_MAX, &type, &content);
     cdb_buf_release(&content);
-    if (result == 0 && type == CDB_BLOB) /* it was found meanwhile: only that copy is damaged */
-        return 0;
+    if (result == 0 && type == CDB_BLOB) /* from the journal, perhaps */
+        return cdb_verify_copies(walk->it, &job->oid, where);
     result = cdb_verify_unreadable(walk->it, &job->oid, CDB_BLOB, result, type, where);
     return result == 1 ? 0 : result;
 }
@@ -176,15 +176,22 @@ static int judge(struct walk *walk, const struct job *job)
         .ref = walk->ref != NULL ? walk->ref->name : NULL, .commit = walk->commit, .path = job->path, .key = job->key};
     bool blob = (job->flags & CDB_SEEN_TYPE) == CDB_BLOB, large = (job->flags & CDB_SEEN_LARGE) != 0;
     bool good = (job->flags & CDB_SEEN_GOOD) != 0;
-    if (good && blob && (job->key == NULL || (job->flags & CDB_SEEN_JSON) != 0))
+    bool bad = (job->flags & CDB_SEEN_BAD) != 0;
+    if (good && blob && !bad && (job->key == NULL || (job->flags & CDB_SEEN_JSON) != 0))
         return 0;
     int result = is_told(walk, &job->oid, "", job->path);
     if (result != 0)
         return result == 1 ? 0 : result;
     if (!(good && blob) && !large)
         return tell_lost(walk, job, &finding);
+    if (bad && good && (result = cdb_verify_copies(walk->it, &job->oid, &finding)) != 0)
+        return result;
+    if (job->key != NULL && (job->flags & CDB_SEEN_JSON) != 0)
+        return 0;
     if (job->key != NULL)
         return tell_invalid(walk, job, &finding);
+    if (!large)
+        return 0;
     finding.kind = CDB_KIND_UNCHECKED;
     finding.note = true;
     finding.object = &job->oid;

@@ -152,14 +152,6 @@ static int look_at_tail(struct cdb_index_check *check, const struct cdb_manifest
 
 /* ---- the catalog ------------------------------------------------------------------------------- */
 
-/* A file that is named and not there: somebody has replaced what names it, or it is missed. *again is 1 in the first
- * case. */
-static int missed(struct cdb_index_check *check, const char *file, uint32_t before, uint32_t now, int *again)
-{
-    *again = before != now;
-    return *again ? 0 : check->tell(check->context, file, "a file that it names is missing");
-}
-
 /* 1: a file is missing. */
 static int look_at_all(struct cdb_index_check *check, const struct cdb_manifest *manifest)
 {
@@ -183,29 +175,23 @@ static int look_at_unusable(struct cdb_index_check *check, const char *file, uin
     return result;
 }
 
+/* Where a file is missing somebody has replaced what names it, or is deleting the index: it is looked for again, but
+ * not missed. */
 static int check_catalog(struct cdb_index_check *check, const char *ref)
 {
     char file[CDB_FILE_NAME_SIZE];
-    uint32_t before = 0;
-    int again = 1, result = 0;
+    int result = 1;
     cdb_file_manifest(file, ref);
-    for (int i = 0; i < TRIES && again && result == 0; i++) {
+    for (int i = 0; i < TRIES && result == 1; i++) {
         struct cdb_manifest manifest = {.ref = NULL};
-        again = 0;
         result = cdb_manifest_read(&manifest, check->dir, ref);
         if (result == 1)
             return look_at_unusable(check, file, CDB_MANIFEST_MAX, cdb_manifest_is_newer);
-        if (result == 0) {
+        if (result == 0)
             result = look_at_all(check, &manifest);
-            if (result == 1 && i == 0) /* looked at twice in any case */
-                again = 1, result = 0;
-            else if (result == 1)
-                result = missed(check, file, before, manifest.crc, &again);
-            before = manifest.crc;
-        }
         cdb_manifest_release(&manifest);
     }
-    return result;
+    return result == 1 ? 0 : result;
 }
 
 /* ---- the shelf --------------------------------------------------------------------------------- */
@@ -252,33 +238,33 @@ static int look_at_ends(struct cdb_index_check *check, const struct cdb_shelf_se
     return result == 0 ? add_done(check, named->ends) : result;
 }
 
+static int look_at_parts(struct cdb_index_check *check, const struct cdb_shelf *shelf)
+{
+    int result = 0;
+    for (size_t i = 0; i < shelf->segment_count && result == 0; i++) {
+        result = look_at_text(check, &shelf->segments[i]);
+        if (result == 0)
+            result = look_at_ends(check, &shelf->segments[i]);
+    }
+    return result;
+}
+
 static int check_shelf(struct cdb_index_check *check, const char *ref)
 {
     char file[CDB_FILE_NAME_SIZE];
-    uint32_t before = 0;
-    int again = 1, result = 0;
+    int result = 1;
     cdb_file_search(file, ref);
-    for (int i = 0; i < TRIES && again && result == 0; i++) {
+    for (int i = 0; i < TRIES && result == 1; i++) {
         struct cdb_shelf shelf;
-        again = 0;
         result = cdb_shelf_read(&shelf, check->dir, ref);
         if (result == 1)
             return look_at_unusable(check, file, CDB_SHELF_MAX, cdb_shelf_is_newer);
-        if (result != 0)
-            return result;
-        for (size_t k = 0; k < shelf.segment_count && result == 0; k++) {
-            result = look_at_text(check, &shelf.segments[k]);
-            if (result == 0)
-                result = look_at_ends(check, &shelf.segments[k]);
+        if (result == 0) {
+            result = look_at_parts(check, &shelf);
+            cdb_shelf_release(&shelf);
         }
-        if (result == 1 && i == 0)
-            again = 1, result = 0;
-        else if (result == 1)
-            result = missed(check, file, before, shelf.crc, &again);
-        before = shelf.crc;
-        cdb_shelf_release(&shelf);
     }
-    return result;
+    return result == 1 ? 0 : result;
 }
 
 int cdb_index_check(struct cdb_index_check *check, const char *ref)
