@@ -138,14 +138,15 @@ static int read_some(void *context, unsigned thread, size_t from, size_t to)
 }
 
 /* It is at the path of a document, and none. What is wrong in the present can be put right; the past stays. */
-static int tell_invalid(struct walk *walk, const struct job *job, struct cdb_finding *finding)
+static int tell_invalid(struct walk *walk, const struct job *job, const struct cdb_finding *where)
 {
+    struct cdb_finding finding = *where;
     struct cdb_buf content = CDB_BUF_INIT;
     char message[512];
     int type, result = 0;
-    finding->kind = CDB_KIND_DOCUMENT;
-    finding->note = !walk->present;
-    finding->object = &job->oid;
+    finding.kind = CDB_KIND_DOCUMENT;
+    finding.note = !walk->present;
+    finding.object = &job->oid;
     snprintf(message, sizeof(message), "it is larger than a document may be");
     if ((job->flags & CDB_SEEN_LARGE) == 0) {
         result = cdb_objects_find(walk->it->objects, &job->oid, CDB_CHECK_MAX, &type, &content);
@@ -153,9 +154,9 @@ static int tell_invalid(struct walk *walk, const struct job *job, struct cdb_fin
             cdb_json_check(cdb_buf_str(&content), content.len) != 0)
             snprintf(message, sizeof(message), "%s", chrondb_last_error()->message);
     }
-    finding->message = message;
+    finding.message = message;
     cdb_buf_release(&content);
-    return cdb_verify_tell(walk->it, finding);
+    return cdb_verify_tell(walk->it, &finding);
 }
 
 static int tell_lost(struct walk *walk, const struct job *job, const struct cdb_finding *where)
@@ -325,7 +326,7 @@ static struct cdb_oid identify(const struct walk *walk, const struct cdb_oid *tr
     struct cdb_oid id = *tree;
     uint64_t hash = walk->table != NULL ? cdb_bytes_hash(walk->table, strlen(walk->table)) : 0;
     hash = (hash ^ (uint64_t)place->kind << 8 ^ place->depth) * UINT64_C(0x9e3779b97f4a7c15);
-    for (unsigned i = 0; i < place->depth; i++)
+    for (unsigned i = 0; i < place->depth && i < CDB_FAN_DEPTH; i++)
         hash = (hash ^ cdb_fan_digit(&place->way, i) ^ hash >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
     for (size_t i = 0; i < sizeof(hash); i++)
         id.id[i] ^= (unsigned char)(hash >> 8 * i);

@@ -212,8 +212,8 @@ static int check_shelf(const struct cdb_verify_chain *chain, struct cdb_shelf *s
     if (words->end == 0)
         cdb_shelf_release(shelf);
     if (result == 0 && chain->it->full) {
-        words->begun = calloc(words->end, sizeof(*words->begun));
-        words->ended = calloc(words->end, sizeof(*words->ended));
+        words->begun = calloc(words->end + 1, sizeof(*words->begun));
+        words->ended = calloc(words->end + 1, sizeof(*words->ended));
         if (words->begun == NULL || words->ended == NULL)
             result = cdb_error_memory();
     }

@@ -263,7 +263,7 @@ static void write_catalog(const struct world *world, enum lie lie)
     assert_int_equal(cdb_catalog_new(&copy, MAIN), 0);
     uint64_t count = cdb_catalog_count(truth);
     for (uint64_t i = 0; i < count; i++) {
-        struct cdb_catalog_change changes[8];
+        struct cdb_catalog_change changes[8] = {{.key_len = 0}};
         struct cdb_catalog_changes *walk;
         struct cdb_catalog_key_changes key;
         struct cdb_catalog_commit commit;
