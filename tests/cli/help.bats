@@ -27,8 +27,7 @@ load helper
 }
 
 @test "the table of commands is the contract's" {
-    same commands 'init put get patch delete list count tables exists search batch at history log diff blame restore watch branch tag merge import export checkout info config gc reindex help' \
-    same commands 'init put get patch delete list count tables exists search batch at history log diff restore branch tag merge import export checkout info config verify gc reindex help' \
+    same commands 'init put get patch delete list count tables exists search batch at history log diff blame restore watch branch tag merge import export checkout info config verify gc reindex help' \
         "$("$CHRONDB" --list-commands | cut -f1 | paste -sd' ')"
 }
 
