@@ -300,3 +300,30 @@ int cdb_bases_on_chain(struct cdb_objects *objects, const struct cdb_oid *head, 
     walk_release(&walk);
     return result;
 }
+
+static int newest_first(const void *left, const void *right)
+{
+    return order(left, right);
+}
+
+int cdb_bases_missing(struct cdb_oid **out, size_t *count, struct cdb_objects *objects, const struct cdb_oid *ours,
+                      size_t our_count, const struct cdb_oid *theirs, size_t their_count)
+{
+    struct walk walk = {.objects = objects};
+    size_t kept = 0;
+    *out = NULL;
+    *count = 0;
+    int result = paint_down(&walk, ours, our_count, theirs, their_count);
+    for (size_t i = 0; result == 0 && i < walk.count; i++)
+        if ((walk.commits[i].flags & (OURS | THEIRS)) == THEIRS)
+            walk.commits[kept++] = walk.commits[i];
+    if (result == 0 && (*out = calloc(kept + 1, sizeof(**out))) == NULL)
+        result = cdb_error_memory();
+    if (result == 0 && kept > 1)
+        qsort(walk.commits, kept, sizeof(*walk.commits), newest_first);
+    for (size_t i = 0; result == 0 && i < kept; i++)
+        (*out)[i] = walk.commits[i].oid;
+    *count = result == 0 ? kept : 0;
+    walk_release(&walk);
+    return result;
+}

@@ -26,4 +26,9 @@ void cdb_bases_release(struct cdb_bases *bases);
  * `head` has. */
 int cdb_bases_on_chain(struct cdb_objects *objects, const struct cdb_oid *head, const struct cdb_oid *old, bool *out);
 
+/* The commits that `theirs` are and stand on, but none of `ours` does, newest first; an array to be freed. Where dates
+ * are in disorder a few that `ours` have may be among them. */
+int cdb_bases_missing(struct cdb_oid **out, size_t *count, struct cdb_objects *objects, const struct cdb_oid *ours,
+                      size_t our_count, const struct cdb_oid *theirs, size_t their_count);
+
 #endif

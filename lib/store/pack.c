@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libdeflate.h>
 #include <mbedtls/sha1.h>
 #include <mbedtls/version.h>
@@ -27,6 +28,7 @@
 #define LARGE       ((uint64_t)1 << 31) /* offsets from here on go into the index's table of 8-byte ones */
 #define PACK_FOLDER "objects/pack"
 #define OFS_DELTA   6
+#define TRAILER     20
 #define STORED_MAX  128 /* bytes of a delta that is stored, not deflated */
 
 struct entry {
@@ -37,7 +39,10 @@ struct entry {
 
 struct cdb_pack {
     int dir, fd;
-    char temporary[2][96]; /* of the pack, of the index */
+    const char *stream;       /* what it is written to; NULL: files in `dir` */
+    uint32_t announced;       /* objects of a stream */
+    mbedtls_sha1_context sha; /* of what a stream has seen */
+    char temporary[2][96];    /* of the pack, of the index */
     char name[CDB_OID_HEX + 6];
     struct cdb_deflater *deflater;
     struct cdb_buf pending; /* not yet written */
@@ -95,6 +100,28 @@ int cdb_pack_new(struct cdb_pack **out, int dir, const char *role)
     int result = pack->fd < 0 ? cdb_error_errno(pack->temporary[0], "cannot create '%s'", pack->temporary[0])
                               : cdb_deflater_new(&pack->deflater);
     cdb_buf_add(&pack->pending, "PACK\0\0\0\2\0\0\0\0", 12); /* the count is filled in at the end */
+    if (result != 0) {
+        cdb_pack_free(pack);
+        return result;
+    }
+    *out = pack;
+    return 0;
+}
+
+int cdb_pack_new_stream(struct cdb_pack **out, int fd, const char *path, uint32_t count)
+{
+    struct cdb_pack *pack = calloc(1, sizeof(*pack));
+    if (pack == NULL)
+        return cdb_error_memory();
+    pack->dir = -1;
+    pack->fd = fd;
+    pack->stream = path;
+    pack->announced = count;
+    mbedtls_sha1_init(&pack->sha);
+    mbedtls_sha1_starts(&pack->sha);
+    cdb_buf_add(&pack->pending, "PACK\0\0\0\2", 8);
+    add_be32(&pack->pending, count);
+    int result = cdb_deflater_new(&pack->deflater);
     if (result != 0) {
         cdb_pack_free(pack);
         return result;
@@ -181,7 +208,9 @@ static int flush(struct cdb_pack *pack)
     if (pack->pending.failed)
         return cdb_error_memory();
     if (cdb_fs_write_full(pack->fd, cdb_buf_str(&pack->pending), pack->pending.len) != 0)
-        return write_error(pack->temporary[0]);
+        return write_error(pack->stream != NULL ? pack->stream : pack->temporary[0]);
+    if (pack->stream != NULL)
+        mbedtls_sha1_update(&pack->sha, (const unsigned char *)cdb_buf_str(&pack->pending), pack->pending.len);
     pack->written += pack->pending.len;
     cdb_buf_clear(&pack->pending);
     push_to_disk(pack);
@@ -318,7 +347,66 @@ const char *cdb_pack_name(const struct cdb_pack *pack)
     return pack->name;
 }
 
+/* ---- receiving --------------------------------------------------------------------------------- */
+
+int cdb_pack_receive(struct cdb_pack *pack, const void *data, size_t len)
+{
+    if (pack->written == 0)
+        cdb_buf_clear(&pack->pending); /* it brings a header of its own */
+    if (cdb_fs_write_full(pack->fd, data, len) != 0)
+        return write_error(pack->temporary[0]);
+    pack->written += len;
+    push_to_disk(pack);
+    return 0;
+}
+
+int cdb_pack_file(const struct cdb_pack *pack)
+{
+    return pack->fd;
+}
+
+uint64_t cdb_pack_bytes(const struct cdb_pack *pack)
+{
+    return pack->written;
+}
+
+static int remove_trailer(struct cdb_pack *pack)
+{
+    pack->written -= TRAILER;
+    if (ftruncate(pack->fd, (off_t)pack->written) != 0 || lseek(pack->fd, 0, SEEK_END) < 0)
+        return write_error(pack->temporary[0]);
+    return 0;
+}
+
+int cdb_pack_note(struct cdb_pack *pack, const struct cdb_oid *oid, uint64_t offset, uint32_t crc)
+{
+    int result = pack->count == 0 ? remove_trailer(pack) : 0;
+    if (result == 0 && pack->count == pack->room)
+        result = grow(pack);
+    if (result != 0)
+        return result;
+    pack->entries[pack->count] =
+        (struct entry){.oid = *oid, .crc = crc, .offset = offset & (((uint64_t)1 << 56) - 1), .depth = 0};
+    insert(pack, pack->count++);
+    return 0;
+}
+
 /* ---- finishing --------------------------------------------------------------------------------- */
+
+/* The checksum of everything before it. */
+static int finish_stream(struct cdb_pack *pack)
+{
+    unsigned char checksum[TRAILER];
+    if (pack->count != pack->announced)
+        return cdb_error(CHRONDB_ESYSTEM, "internal", "a pack of %" PRIu32 " objects has %zu", pack->announced,
+                         pack->count);
+    int result = flush(pack);
+    if (result != 0)
+        return result;
+    mbedtls_sha1_finish(&pack->sha, checksum);
+    pack->written += TRAILER;
+    return cdb_fs_write_full(pack->fd, checksum, TRAILER) == 0 ? 0 : write_error(pack->stream);
+}
 
 /* Fill in the count and append the checksum of everything before it. */
 static int seal(struct cdb_pack *pack, unsigned char checksum[20])
@@ -440,6 +528,8 @@ static int publish(struct cdb_pack *pack)
 
 int cdb_pack_finish(struct cdb_pack *pack)
 {
+    if (pack->stream != NULL)
+        return finish_stream(pack);
     int result = cdb_pack_seal(pack);
     return result == 0 && pack->count > 0 ? publish(pack) : result;
 }
@@ -448,10 +538,14 @@ void cdb_pack_free(struct cdb_pack *pack)
 {
     if (pack == NULL)
         return;
-    if (pack->fd >= 0)
-        close(pack->fd);
-    unlinkat(pack->dir, pack->temporary[0], 0);
-    unlinkat(pack->dir, pack->temporary[1], 0);
+    if (pack->stream != NULL) {
+        mbedtls_sha1_free(&pack->sha);
+    } else {
+        if (pack->fd >= 0)
+            close(pack->fd);
+        unlinkat(pack->dir, pack->temporary[0], 0);
+        unlinkat(pack->dir, pack->temporary[1], 0);
+    }
     cdb_deflater_free(pack->deflater);
     cdb_buf_release(&pack->pending);
     free(pack->entries);

@@ -17,6 +17,10 @@ struct cdb_pack;
  * dead one's files are overwritten. */
 int cdb_pack_new(struct cdb_pack **out, int dir, const char *role);
 
+/* A pack of exactly `count` objects, written to `fd`, which may be a pipe, as they are added. There is no index,
+ * nothing is synced; finishing writes the checksum. `path` is for messages; borrowed. */
+int cdb_pack_new_stream(struct cdb_pack **out, int fd, const char *path, uint32_t count);
+
 /* An object that is in the pack. Valid until the pack is sealed or finished. */
 typedef uint32_t cdb_pack_entry;
 #define CDB_NO_ENTRY UINT32_MAX
@@ -40,6 +44,17 @@ int cdb_pack_add_deflated_delta(struct cdb_pack *pack, const struct cdb_oid *oid
                                 const void *stream, size_t stream_len);
 /* Add an entry as it lies in another pack: a whole object, with the CRC-32 of these bytes. */
 int cdb_pack_add_raw(struct cdb_pack *pack, const void *entry, size_t len, uint32_t crc, const struct cdb_oid *oid);
+
+/* ---- a pack that somebody else has written ---- */
+
+/* Its next bytes, into a new pack to which nothing was added. */
+int cdb_pack_receive(struct cdb_pack *pack, const void *data, size_t len);
+/* When they are all there: the file, of cdb_pack_bytes bytes, to be looked through. */
+int cdb_pack_file(const struct cdb_pack *pack);
+uint64_t cdb_pack_bytes(const struct cdb_pack *pack);
+/* Then its objects, all of them, by offset; the first call takes the trailer off the file. From then on it is a pack
+ * like others: more may be added, finishing seals it. */
+int cdb_pack_note(struct cdb_pack *pack, const struct cdb_oid *oid, uint64_t offset, uint32_t crc);
 
 /* Write all that finishing needs, synced, but under the temporary names still: nothing more can be added, and finishing
  * takes no time any more. */

@@ -19,7 +19,9 @@
 #define CHAIN_LIMIT    (2 * CDB_CHAIN_MAX)
 #define SOURCE_LOOSE   UINT16_MAX
 #define SOURCE_ENCODED (UINT16_MAX - 1)
-#define SOURCES_MAX    (UINT16_MAX - 2)
+#define SOURCE_ANY     (UINT16_MAX - 2) /* wherever it is found; it must be */
+#define SOURCES_MAX    (UINT16_MAX - 3)
+#define COPIED_MOST    8
 #define DELTA_FRAME    16                /* what an entry of a delta has besides the delta, about */
 #define DELTA_BASE_MAX ((size_t)8 << 20) /* larger documents are not told as deltas: both have to be in memory */
 
@@ -30,6 +32,8 @@ struct cdb_rewrite {
     size_t pack_count, pack_room;
     struct cdb_members members;
     struct cdb_pack *pack;
+    bool streams;
+    struct cdb_rewrite_choice choice;
     struct cdb_buf content, base, delta;
     const char *culprit;
     char name[CDB_OID_HEX + 6];
@@ -78,6 +82,21 @@ const char *cdb_rewrite_name(const struct cdb_rewrite *rewrite)
 const char *cdb_rewrite_culprit(const struct cdb_rewrite *rewrite)
 {
     return rewrite->culprit;
+}
+
+size_t cdb_rewrite_count(const struct cdb_rewrite *rewrite)
+{
+    return rewrite->members.count;
+}
+
+uint64_t cdb_rewrite_bytes(const struct cdb_rewrite *rewrite)
+{
+    return cdb_pack_bytes(rewrite->pack);
+}
+
+void cdb_rewrite_choose(struct cdb_rewrite *rewrite, const struct cdb_rewrite_choice *choice)
+{
+    rewrite->choice = *choice;
 }
 
 bool cdb_rewrite_wrote(const struct cdb_rewrite *rewrite, const struct cdb_oid *oid)
@@ -157,13 +176,14 @@ static int add_entry(struct cdb_rewrite *rewrite, const struct cdb_packfile *fil
                                 .entry = CDB_NO_ENTRY,
                                 .rank = CDB_NO_RANK,
                                 .source = (uint16_t)rewrite->pack_count};
+    const struct cdb_rewrite_choice *choice = &rewrite->choice;
+    int result = cdb_packfile_oid(file, position, &member.oid);
+    if (result != 0 || (choice->wants != NULL && !choice->wants(choice->context, &member.oid)))
+        return result;
     if (!cdb_packfile_entry(file, member.where, &entry))
         return malformed(file);
     if (entry.start - member.where >= member.len)
         return malformed(file);
-    int result = cdb_packfile_oid(file, position, &member.oid);
-    if (result != 0)
-        return result;
     member.type = (uint8_t)(entry.type < CDB_OFS_DELTA ? entry.type : CDB_ANY);
     if (entry.type >= CDB_OFS_DELTA) {
         member.flags = CDB_MEMBER_DELTA;
@@ -180,12 +200,14 @@ static int add_entries(struct cdb_rewrite *rewrite, struct cdb_packfile *file)
     size_t before = rewrite->members.count;
     struct place *places = calloc((size_t)count + 1, sizeof(*places));
     int result = places == NULL ? cdb_error_memory() : read_places(file, places);
-    if (result == 0)
+    if (result == 0 && rewrite->choice.wants == NULL)
         result = cdb_members_reserve(&rewrite->members, count);
     for (uint32_t i = 0; i < count && result == 0; i++)
         result = add_entry(rewrite, file, places, i);
     if (result != 0)
         rewrite->members.count = before;
+    for (size_t i = before; i < rewrite->members.count && rewrite->choice.took != NULL; i++)
+        rewrite->choice.took(rewrite->choice.context, &rewrite->members.list[i].oid);
     free(places);
     return result;
 }
@@ -233,6 +255,14 @@ int cdb_rewrite_add_loose(struct cdb_rewrite *rewrite, const struct cdb_oid *oid
 int cdb_rewrite_add_encoded(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, const void *loose, size_t len)
 {
     return add_other(rewrite, oid, SOURCE_ENCODED, (uint64_t)(uintptr_t)loose, len);
+}
+
+int cdb_rewrite_add_object(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, int type)
+{
+    int result = add_other(rewrite, oid, SOURCE_ANY, 0, 0);
+    if (result == 0)
+        rewrite->members.list[rewrite->members.count - 1].type = (uint8_t)type;
+    return result;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------- */
@@ -303,10 +333,20 @@ static int read_types(struct cdb_rewrite *rewrite)
         result = read_item(rewrite, (uint32_t)i, &type, &rewrite->content);
         if (result == 0)
             member->type = (uint8_t)type;
-        else if (result == CHRONDB_EDAMAGED && member->source != SOURCE_ENCODED)
+        else if (result == CHRONDB_EDAMAGED && member->source != SOURCE_ENCODED && !rewrite->streams)
             result = 0;
     }
     return result;
+}
+
+/* To find deltas means to read every tree again that a commit changed. A stream does without where most entries are
+ * copied as they are: their deltas are. */
+static bool is_worth_comparing(const struct cdb_rewrite *rewrite)
+{
+    size_t expanded = 0;
+    for (size_t i = 0; i < rewrite->members.count; i++)
+        expanded += (rewrite->members.list[i].flags & CDB_MEMBER_EXPAND) != 0;
+    return !rewrite->streams || expanded > rewrite->members.count / COPIED_MOST;
 }
 
 static int plan(struct cdb_rewrite *rewrite)
@@ -318,7 +358,7 @@ static int plan(struct cdb_rewrite *rewrite)
     if (result != 0)
         return result;
     cdb_members_measure(&rewrite->members);
-    return cdb_pairs_find(&rewrite->members, CHAIN_LIMIT, &help);
+    return is_worth_comparing(rewrite) ? cdb_pairs_find(&rewrite->members, CHAIN_LIMIT, &help) : 0;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */
@@ -429,6 +469,10 @@ static int write_item(struct cdb_rewrite *rewrite, uint32_t index)
         result = add_content(rewrite, index, stands);
     else
         result = copy_entry(rewrite, member);
+    if (result == CHRONDB_EDAMAGED && member->source < rewrite->pack_count && rewrite->streams) {
+        member->flags |= CDB_MEMBER_EXPAND;
+        result = add_content(rewrite, index, stands);
+    }
     if (result == CHRONDB_EDAMAGED && member->source == SOURCE_LOOSE)
         return 0; /* it stays where it is */
     if (result != 0)
@@ -535,4 +579,20 @@ int cdb_rewrite_run(struct cdb_rewrite *rewrite, const char *role, cdb_rewrite_p
     if (result == 0)
         memcpy(rewrite->name, cdb_pack_name(rewrite->pack), sizeof(rewrite->name));
     return result;
+}
+
+int cdb_rewrite_plan(struct cdb_rewrite *rewrite, cdb_rewrite_progress progress, void *context)
+{
+    rewrite->progress = progress;
+    rewrite->progress_context = context;
+    rewrite->streams = true;
+    return plan(rewrite);
+}
+
+int cdb_rewrite_stream(struct cdb_rewrite *rewrite, int fd, const char *path)
+{
+    int result = cdb_pack_new_stream(&rewrite->pack, fd, path, (uint32_t)rewrite->members.count);
+    if (result == 0)
+        result = write_all(rewrite);
+    return result == 0 ? cdb_pack_finish(rewrite->pack) : result;
 }

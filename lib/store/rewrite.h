@@ -23,12 +23,33 @@ int cdb_rewrite_add_loose(struct cdb_rewrite *rewrite, const struct cdb_oid *oid
 /* An object in its loose form, borrowed. One that turns out damaged is an error. */
 int cdb_rewrite_add_encoded(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, const void *loose, size_t len);
 
+/* An object, wherever it is. One that is missing or damaged everywhere is an error. */
+int cdb_rewrite_add_object(struct cdb_rewrite *rewrite, const struct cdb_oid *oid, int type);
+
+/* Which objects of packs to take; set before the first is added. */
+struct cdb_rewrite_choice {
+    void *context;
+    bool (*wants)(void *context, const struct cdb_oid *oid);
+    void (*took)(void *context, const struct cdb_oid *oid); /* told of all that were taken, once a pack is added */
+};
+void cdb_rewrite_choose(struct cdb_rewrite *rewrite, const struct cdb_rewrite_choice *choice);
+
 /* Told how far it has come: of `total` steps; nonzero cancels. */
 typedef int (*cdb_rewrite_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
 
 /* Write the pack (`role`: pack.h), durable when it returns 0. CHRONDB_EDAMAGED: cdb_rewrite_culprit tells whose fault
  * it is; whatever `progress` returned (may be NULL). */
 int cdb_rewrite_run(struct cdb_rewrite *rewrite, const char *role, cdb_rewrite_progress progress, void *context);
+
+/* The same to a stream, in two steps: first all that can be done before anything is written, then the pack
+ * (cdb_pack_new_stream). Entries of packs that turn out damaged are made anew, if the object is elsewhere too. Nothing
+ * is synced. */
+int cdb_rewrite_plan(struct cdb_rewrite *rewrite, cdb_rewrite_progress progress, void *context);
+int cdb_rewrite_stream(struct cdb_rewrite *rewrite, int fd, const char *path);
+/* How many objects there are to write, once it is planned. */
+size_t cdb_rewrite_count(const struct cdb_rewrite *rewrite);
+/* And how many bytes the stream has. */
+uint64_t cdb_rewrite_bytes(const struct cdb_rewrite *rewrite);
 
 /* "pack-<40 hex digits>" after success; "" if there was nothing to write. */
 const char *cdb_rewrite_name(const struct cdb_rewrite *rewrite);
