@@ -24,6 +24,7 @@
 #include "util/fs.h"
 
 #define FORMAT_PATH    "chrondb/format"
+#define FILLING_PATH   "chrondb/filling" /* becomes the format: what is here is a content that is not whole yet */
 #define CONFIG_LOCK    "config.lock"
 #define HEAD_TEXT      "ref: refs/heads/main\n"
 #define NAME_PART_MAX  150 /* of the database's name in that of a temporary directory */
@@ -50,7 +51,7 @@ static bool is_ignorable(const char *name)
  * something that is not. */
 static bool only_ours(DIR *dir, bool *empty, struct cdb_buf *extra)
 {
-    static const char *const ours[] = {"chrondb", "HEAD", "config", "objects", "refs"};
+    static const char *const ours[] = {"chrondb", "HEAD", "config", "objects", "refs", "packed-refs"};
     *empty = true;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (is_ignorable(entry->d_name))
@@ -105,10 +106,12 @@ static bool creation_began(int dir)
     bool began = true;
     for (struct dirent *entry; began && (entry = readdir(listing)) != NULL;)
         began = is_ignorable(entry->d_name) || strcmp(entry->d_name, "lock") == 0 ||
-                strcmp(entry->d_name, "format.tmp") == 0;
+                strcmp(entry->d_name, "format.tmp") == 0 || strcmp(entry->d_name, "filling") == 0;
     closedir(listing);
-    return began && is_ours(dir, "HEAD", HEAD_TEXT) && is_ours(dir, "config", config_text) &&
-           !has_files(dir, "objects", 2) && !has_files(dir, "refs", 2);
+    if (began && cdb_fs_exists(dir, FILLING_PATH)) /* all of it is a copy */
+        return true;
+    return began && !cdb_fs_exists(dir, "packed-refs") && is_ours(dir, "HEAD", HEAD_TEXT) &&
+           is_ours(dir, "config", config_text) && !has_files(dir, "objects", 2) && !has_files(dir, "refs", 2);
 }
 
 static enum cdb_place examine_without_format(int dir, struct cdb_buf *found)
@@ -217,17 +220,23 @@ static int write_layout(int dir)
     return result;
 }
 
-/* The format file comes last, when everything else is durable: with it the database is one. */
-static int write_format(int dir)
+static int write_version(int dir, const char *path)
 {
     char text[16];
     int n = snprintf(text, sizeof(text), "%d\n", CDB_FORMAT_VERSION);
+    return cdb_fs_write_file(dir, path, text, (size_t)n, true);
+}
+
+/* The format file comes last, when everything else is durable: with it the database is one. */
+static int write_format(int dir, bool filled)
+{
+    const char *from = filled ? FILLING_PATH : "chrondb/format.tmp";
     if (syncfs(dir) != 0)
         return cdb_error_errno(".", "cannot sync the new database");
     CDB_FAULT("create-synced");
-    int result = cdb_fs_write_file(dir, "chrondb/format.tmp", text, (size_t)n, true);
+    int result = filled ? 0 : write_version(dir, from);
     CDB_FAULT("create-format-written");
-    if (result == 0 && renameat(dir, "chrondb/format.tmp", dir, FORMAT_PATH) != 0)
+    if (result == 0 && renameat(dir, from, dir, FORMAT_PATH) != 0)
         result = cdb_error_errno(FORMAT_PATH, "cannot create '%s'", FORMAT_PATH);
     CDB_FAULT("create-format-renamed");
     if (result == 0)
@@ -238,15 +247,45 @@ static int write_format(int dir)
     return result;
 }
 
+static int faster(void)
+{
+    return cdb_error(CHRONDB_ECONFLICT, "exists", "somebody else has just made a database there");
+}
+
 static bool was_removed(int dir)
 {
     struct stat st;
     return fstat(dir, &st) == 0 && st.st_nlink == 0;
 }
 
+/* A content that did not become whole. */
+static void remove_content(int dir)
+{
+    static const char *const files[] = {"packed-refs", "HEAD", "config"};
+    cdb_fs_remove_tree(dir, "objects");
+    cdb_fs_remove_tree(dir, "refs");
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        unlinkat(dir, files[i], 0);
+}
+
+/* While it is made, a mark tells that nothing here is the only copy of anything. */
+static int write_content(int dir, const struct cdb_layout_content *content)
+{
+    int result = write_version(dir, FILLING_PATH);
+    if (result == 0)
+        result = cdb_fs_sync_dir(dir, "chrondb");
+    CDB_FAULT("restore-filling");
+    if (result == 0)
+        result = write_layout(dir);
+    if (result == 0)
+        result = content->fill(content->context, dir);
+    CDB_FAULT("restore-content");
+    return result == 0 ? write_format(dir, true) : result;
+}
+
 /* Under the database's own lock, which stays taken, in a directory that exists: a racing creator waits, and finds it
  * done. */
-static int fill(int dir, int *lock)
+static int fill(int dir, int *lock, const struct cdb_layout_content *content)
 {
     spread_subdirectories(dir, ".");
     int result = cdb_fs_mkdir(dir, "chrondb");
@@ -255,27 +294,17 @@ static int fill(int dir, int *lock)
         result = cdb_fs_sync_dir(dir, ".");
     if (result == 0)
         result = cdb_lock_take(lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS);
-    if (result == 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {
+    if (result == 0 && cdb_fs_exists(dir, FORMAT_PATH))
+        return content != NULL ? faster() : 0;
+    if (result == 0 && cdb_fs_exists(dir, FILLING_PATH)) {
+        remove_content(dir);
+        unlinkat(dir, FILLING_PATH, 0);
+    }
+    if (result == 0 && content != NULL)
+        return write_content(dir, content);
+    if (result == 0)
         result = write_layout(dir);
-        if (result == 0)
-            result = write_format(dir);
-    }
-    return result;
-}
-
-static void remove_tree(int parent, const char *name)
-{
-    DIR *dir = cdb_fs_opendir(parent, name);
-    if (dir == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
-            remove_tree(dirfd(dir), entry->d_name); /* our own layout: three levels */
-    }
-    closedir(dir);
-    unlinkat(parent, name, AT_REMOVEDIR);
+    return result == 0 ? write_format(dir, false) : result;
 }
 
 /* ---- creating aside ------------------------------------------------------------------------------ */
@@ -312,7 +341,7 @@ static void sweep_unfinished(int parent, const char *prefix)
         if (strncmp(entry->d_name, prefix, len) != 0)
             continue;
         if (is_dead(dirfd(dir), entry->d_name, entry->d_name + len, &lock))
-            remove_tree(dirfd(dir), entry->d_name);
+            cdb_fs_remove_tree(dirfd(dir), entry->d_name);
         cdb_lock_release(&lock);
     }
     closedir(dir);
@@ -320,7 +349,7 @@ static void sweep_unfinished(int parent, const char *prefix)
 
 /* A racing creator that sweeps may take our directory for a dead one's in the moment before it is locked (it may not
  * see our process): begin again. */
-static int fill_aside(int parent, const char *aside, int *dir, int *lock)
+static int fill_aside(int parent, const char *aside, const struct cdb_layout_content *content, int *dir, int *lock)
 {
     for (int tries = 0;; tries++) {
         int result = 0;
@@ -328,7 +357,7 @@ static int fill_aside(int parent, const char *aside, int *dir, int *lock)
             result = cdb_error_errno(aside, "cannot create '%s'", aside);
         CDB_FAULT("create-aside");
         if (result == 0)
-            result = fill(*dir, lock);
+            result = fill(*dir, lock, content);
         if (result == 0 || tries == CREATE_TRIES || cdb_fs_exists(parent, aside) || (*dir >= 0 && !was_removed(*dir)))
             return result;
         cdb_lock_release(lock);
@@ -347,18 +376,22 @@ static int rename_to_nothing(int dir, const char *from, const char *to)
 }
 
 /* The lock is held until nothing is left to do, so that nobody takes it for a dead one's. */
-static int build_and_rename(int parent, const char *aside, const char *base)
+static int build_and_rename(int parent, const char *aside, const char *base, const struct cdb_layout_content *content)
 {
     int dir = -1, lock = -1;
-    int result = fill_aside(parent, aside, &dir, &lock);
+    int result = fill_aside(parent, aside, content, &dir, &lock);
     CDB_FAULT("create-filled");
-    if (result == 0 && rename_to_nothing(parent, aside, base) != 0 && errno != EEXIST && errno != ENOTEMPTY)
-        result = cdb_error_errno(base, "cannot create '%s'", base); /* if it exists, another creator was faster */
+    if (result == 0 && rename_to_nothing(parent, aside, base) != 0) {
+        if (errno != EEXIST && errno != ENOTEMPTY)
+            result = cdb_error_errno(base, "cannot create '%s'", base);
+        else /* another creator was faster */
+            result = content != NULL ? faster() : 0;
+    }
     CDB_FAULT("create-renamed");
     if (result == 0)
         result = cdb_fs_sync_dir(parent, ".");
     if (cdb_fs_exists(parent, aside))
-        remove_tree(parent, aside);
+        cdb_fs_remove_tree(parent, aside);
     cdb_lock_release(&lock);
     if (dir >= 0)
         close(dir);
@@ -366,7 +399,7 @@ static int build_and_rename(int parent, const char *aside, const char *base)
 }
 
 /* Build it beside the place and rename it there: nobody ever sees a part of it. */
-static int create_aside(const char *path)
+static int create_aside(const char *path, const struct cdb_layout_content *content)
 {
     struct cdb_buf parent = CDB_BUF_INIT, prefix = CDB_BUF_INIT, aside = CDB_BUF_INIT;
     uint64_t random = 0;
@@ -386,7 +419,7 @@ static int create_aside(const char *path)
         result = cdb_error_errno(parent.ptr, "cannot open '%s'", parent.ptr);
     if (result == 0) {
         sweep_unfinished(parent_fd, prefix.ptr);
-        result = build_and_rename(parent_fd, aside.ptr, base);
+        result = build_and_rename(parent_fd, aside.ptr, base, content);
     }
     if (parent_fd >= 0)
         close(parent_fd);
@@ -396,7 +429,7 @@ static int create_aside(const char *path)
     return result;
 }
 
-int cdb_layout_create(const char *path, enum cdb_place place)
+int cdb_layout_create(const char *path, enum cdb_place place, const struct cdb_layout_content *content)
 {
     size_t len = strlen(path);
     while (len > 1 && path[len - 1] == '/')
@@ -405,14 +438,18 @@ int cdb_layout_create(const char *path, enum cdb_place place)
         char *trimmed = strndup(path, len);
         if (trimmed == NULL)
             return cdb_error_memory();
-        int result = create_aside(trimmed);
+        int result = create_aside(trimmed, content);
         free(trimmed);
         return result;
     }
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return cdb_error_errno(path, "cannot open '%s'", path);
-    int lock = -1, result = fill(dir, &lock);
+    int lock = -1, result = fill(dir, &lock, content);
+    if (result != 0 && content != NULL && lock >= 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {
+        remove_content(dir);
+        cdb_fs_remove_tree(dir, "chrondb");
+    }
     cdb_lock_release(&lock);
     close(dir);
     return result;
@@ -492,7 +529,7 @@ int cdb_layout_adopt(const char *path)
         (result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS)) != 0)
         goto out;
     if (!cdb_fs_exists(dir, FORMAT_PATH) && (result = set_config(path, config)) == 0)
-        result = write_format(dir);
+        result = write_format(dir, false);
 out:
     git_config_free(config);
     cdb_lock_release(&lock);

@@ -73,10 +73,21 @@ static int check_symbolic(const struct cdb_repo *repo, const char *ref)
     return result;
 }
 
+/* Is it what the caller saw? */
+static int check_expected(const struct cdb_ref_edit *edit)
+{
+    if (edit->expected == NULL || cdb_oid_equal(&edit->before, edit->expected))
+        return 0;
+    return cdb_error(CHRONDB_ECONFLICT, "conflict", "it has moved meanwhile; try again");
+}
+
 /* 0: go on; 1: it is done already. */
 static int look(const struct cdb_txn *txn, struct cdb_ref_edit *edit)
 {
     edit->before = txn->base;
+    int expected = check_expected(edit);
+    if (expected != 0)
+        return expected;
     if (cdb_oid_is_zero(&edit->before)) {
         edit->outcome = CDB_REF_CREATED;
         int result = check_symbolic(txn->repo, edit->ref);
@@ -157,7 +168,9 @@ static int look_for(const struct cdb_txn *txn, struct cdb_ref_edit *edit)
 {
     struct cdb_buf target = CDB_BUF_INIT;
     edit->before = txn->base;
-    int result = cdb_ref_is_head(txn->repo->dir, edit->ref);
+    int result = check_expected(edit);
+    if (result == 0)
+        result = cdb_ref_is_head(txn->repo->dir, edit->ref);
     if (result == 1)
         result = cdb_error(CHRONDB_ECONFLICT, "default_branch",
                            "it is the default branch: choose another with 'chrondb config branch NAME' before");

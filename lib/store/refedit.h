@@ -15,9 +15,10 @@ struct cdb_ref_edit {
     /* What is asked for. */
     const char *ref; /* in full; a valid name */
     struct cdb_oid head;
-    chrondb_time time; /* of the commit */
-    bool synced;       /* it is known to be durable: it, or one that stands on it, was committed by us */
-    bool force;        /* move one that is there */
+    chrondb_time time;              /* of the commit */
+    bool synced;                    /* it is known to be durable: it, or one that stands on it, was committed by us */
+    bool force;                     /* move one that is there */
+    const struct cdb_oid *expected; /* or NULL: only if it still holds this (zeros: is not there); "conflict" */
     int timeout_ms;
     /* What became of it. */
     enum cdb_ref_outcome outcome;
@@ -28,7 +29,7 @@ struct cdb_ref_edit {
  * if it holds another and is not to be forced; or if it is a symbolic ref to nowhere. */
 int cdb_ref_set(struct cdb_repo *repo, struct cdb_ref_edit *edit);
 
-/* Delete it. 0; 1 if it is not there; CHRONDB_ECONFLICT ("default_branch"): HEAD names it. */
+/* Delete it. 0; 1 if it is not there; CHRONDB_ECONFLICT ("conflict"; "default_branch": HEAD names it). */
 int cdb_ref_delete(struct cdb_repo *repo, struct cdb_ref_edit *edit);
 
 /* Give the branch `from` the name edit->ref; HEAD follows. edit->time is that of its head, `before` becomes what it

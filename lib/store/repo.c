@@ -236,7 +236,7 @@ static int prepare(const char *path, unsigned flags, bool *created, bool *adopte
         }
         bool creatable = place == CDB_PLACE_ABSENT || place == CDB_PLACE_EMPTY || place == CDB_PLACE_UNFINISHED;
         if (result == 0 && creatable && (flags & CDB_CREATE) != 0) {
-            result = cdb_layout_create(path, place);
+            result = cdb_layout_create(path, place, NULL);
             *created = result == 0;
         } else if (result == 0 && place == CDB_PLACE_BARE && (flags & CDB_ADOPT) != 0) {
             result = cdb_layout_adopt(path);

@@ -71,7 +71,15 @@ enum cdb_place {
 
 /* Errors are CHRONDB_ESYSTEM (cannot look) only. `found` (or NULL) gets the name of something foreign, for messages. */
 int cdb_place_examine(const char *path, enum cdb_place *place, struct cdb_buf *found);
-int cdb_layout_create(const char *path, enum cdb_place place);
+/* What a new database has beside what all have: called with its directory, before it becomes one. */
+struct cdb_layout_content {
+    void *context;
+    int (*fill)(void *context, int dir);
+};
+
+/* With a content (or NULL), CHRONDB_ECONFLICT "exists" if another creator was faster; after a failure nothing is there.
+ */
+int cdb_layout_create(const char *path, enum cdb_place place, const struct cdb_layout_content *content);
 int cdb_layout_adopt(const char *path);
 /* Is the format one that we know? CHRONDB_ENODB "unsupported", CHRONDB_EDAMAGED. */
 int cdb_layout_check_format(int dir, const char *path);

@@ -54,11 +54,41 @@ int cdb_scratch_begin(struct cdb_scratch *scratch, int dir)
     return result;
 }
 
+static void aside_of(const char *name, char out[96])
+{
+    snprintf(out, 96, CDB_SCRATCH_PATH "/%.47s.d", name);
+}
+
+/* Paths in the file are relative to the directory of objects that has it. */
+int cdb_scratch_aside(struct cdb_scratch *scratch, int *out)
+{
+    static const char alternates[] = "../../../../objects\n";
+    static const char *const folders[] = {"objects", "objects/pack", "objects/info"};
+    char path[96];
+    aside_of(scratch->name, path);
+    int result = cdb_fs_mkdir(scratch->dir, path);
+    *out = result == 0 ? openat(scratch->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (result == 0 && *out < 0)
+        result = cdb_error_errno(path, "cannot open '%s'", path);
+    for (size_t i = 0; result == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+        result = cdb_fs_mkdir(*out, folders[i]);
+    if (result == 0)
+        result = cdb_fs_write_file(*out, "objects/info/alternates", alternates, strlen(alternates), false);
+    if (result != 0 && *out >= 0) {
+        close(*out);
+        *out = -1;
+    }
+    return result;
+}
+
 void cdb_scratch_end(struct cdb_scratch *scratch)
 {
     char path[96];
     if (scratch->lock < 0)
         return;
+    aside_of(scratch->name, path);
+    if (cdb_fs_exists(scratch->dir, path))
+        cdb_fs_remove_tree(scratch->dir, path);
     path_of(scratch->name, path);
     unlinkat(scratch->dir, path, 0);
     cdb_lock_release(&scratch->lock);
@@ -79,6 +109,9 @@ void cdb_scratch_sweep(int dir)
         if (cdb_lock_take(&lock, dir, path, 0) != 0)
             continue;
         cdb_pack_remove_temporary(dir, entry->d_name);
+        aside_of(entry->d_name, path);
+        cdb_fs_remove_tree(dir, path);
+        path_of(entry->d_name, path);
         unlinkat(dir, path, 0);
         cdb_lock_release(&lock);
     }

@@ -255,8 +255,8 @@ int cdb_txn_begin_exclusive(struct cdb_txn *txn, struct cdb_repo *repo, int time
 /* From a record in memory to a pack on disk: what was emitted so far moves. */
 static int become_large(struct cdb_txn *txn)
 {
-    struct cdb_record record = {.objects = (const unsigned char *)txn->objects.ptr,
-                                .end = (const unsigned char *)txn->objects.ptr + txn->objects.len};
+    struct cdb_record record = {.objects = (const unsigned char *)cdb_buf_str(&txn->objects),
+                                .end = (const unsigned char *)cdb_buf_str(&txn->objects) + txn->objects.len};
     const unsigned char *cursor = record.objects;
     struct cdb_record_object object;
     int result = cdb_pack_new(&txn->pack, txn->repo->dir, "w");
@@ -290,8 +290,8 @@ int cdb_txn_emit(void *context, int type, const void *data, size_t len, const st
 
 static int write_loose_files(struct cdb_txn *txn)
 {
-    struct cdb_record record = {.objects = (const unsigned char *)txn->objects.ptr,
-                                .end = (const unsigned char *)txn->objects.ptr + txn->objects.len};
+    struct cdb_record record = {.objects = (const unsigned char *)cdb_buf_str(&txn->objects),
+                                .end = (const unsigned char *)cdb_buf_str(&txn->objects) + txn->objects.len};
     const unsigned char *cursor = record.objects;
     struct cdb_record_object object;
     int result = 0;

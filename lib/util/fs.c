@@ -153,6 +153,26 @@ int cdb_fs_mkdir(int dir, const char *path)
     return cdb_error_errno(path, "cannot create directory '%s'", path);
 }
 
+/* What we make is a few levels deep. */
+static void remove_below(int dir, const char *path, int depth)
+{
+    DIR *listing = cdb_fs_opendir(dir, path);
+    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0 && depth > 0)
+            remove_below(dirfd(listing), entry->d_name, depth - 1);
+    }
+    if (listing != NULL)
+        closedir(listing);
+    unlinkat(dir, path, AT_REMOVEDIR);
+}
+
+void cdb_fs_remove_tree(int dir, const char *path)
+{
+    remove_below(dir, path, 16);
+}
+
 int cdb_fs_mkdir_parents(int dir, const char *path)
 {
     char *copy = strdup(path);

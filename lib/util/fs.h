@@ -29,6 +29,8 @@ bool cdb_fs_exists(int dir, const char *path);
 DIR *cdb_fs_opendir(int dir, const char *path);
 /* mkdir, which may exist already. */
 int cdb_fs_mkdir(int dir, const char *path);
+/* Remove a directory and all that is in it, as far as it can be; symbolic links are not followed. */
+void cdb_fs_remove_tree(int dir, const char *path);
 /* Make the parent directories of a file. */
 int cdb_fs_mkdir_parents(int dir, const char *path);
 /* fsync of a directory, so that names in it survive a power cut. */
