@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
-
 #include "cli/cli.h"
-
-/* Not the nearest database upwards: who says init wants one here. */
-static const char *default_path(const struct cli *cli)
-{
-    const char *path = getenv("CHRONDB_DIR");
-    if (cli->db_path != NULL)
-        return cli->db_path;
-    return path != NULL && *path != '\0' ? path : ".chrondb";
-}
 
 /* Open or make it, and say which. */
 static int open_or_create(struct cli *cli, const char *path, bool adopt, const char **status)
@@ -38,7 +27,7 @@ int cmd_init(struct cli *cli, int argc, char **argv)
     if (result == 0 && args.count > 0 && cli->db_path != NULL)
         result = cli_error_usage(&cli->error, "give the directory either as an argument or with --db");
     if (result == 0)
-        result = open_or_create(cli, args.count > 0 ? args.values[0] : default_path(cli), adopt, &status);
+        result = open_or_create(cli, args.count > 0 ? args.values[0] : cli_new_path(cli), adopt, &status);
     if (result == 0) {
         cli_output_kind(cli->out, CLI_ONE, "path");
         cli_output_begin(cli->out);

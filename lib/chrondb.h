@@ -619,6 +619,68 @@ typedef struct chrondb_reindex_report {
 /* Build the derived index of all branches anew, from git alone. */
 CHRONDB_API int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report);
 
+/* ---- backups ------------------------------------------------------------------------------------- */
+
+/* A backup is a git bundle: branches, tags, what HEAD names, settings, and all objects that these reach, in one file.
+ * `git clone FILE`, `git fetch FILE` and `git bundle verify FILE` work on it, and any bundle of git's can be restored
+ * that holds branches. An incremental one holds what was new since some moment. chrondb-backup(1) says more. */
+typedef struct chrondb_backup_options {
+    size_t size;
+    const char *since;      /* WHEN: only what came later, on each branch; NULL: everything */
+    const char *since_file; /* or an earlier backup: only what that does not have */
+    const char *branch;     /* which `since` is seen from; NULL: the default branch */
+    int fd;                 /* where to write if no file is named; it may be a pipe */
+    int lock_timeout_ms;    /* as in chrondb_write_options; only where branches move faster than they can be read */
+    chrondb_progress progress;
+    void *progress_context;
+} chrondb_backup_options;
+
+typedef struct chrondb_backup_report {
+    size_t size;
+    uint64_t bytes, objects, commits, branches, tags;
+    int incremental; /* it stands on commits that it does not hold */
+} chrondb_backup_report;
+
+/* Write a backup to `file`, or to options->fd (`file` NULL). Writers and readers go on meanwhile: what it holds is the
+ * state at one moment. A file is there whole or not at all: it is written beside its place, synced, read back and
+ * checked, object by object, before it replaces what was there; durable when the function returns 0. What goes to a
+ * descriptor is neither synced nor checked. Objects that no ref reaches are left out. Errors: CHRONDB_EUSAGE
+ * ("invalid_time", "no_branch", "no_commit": since_file has one that is not here, "not_a_file"), CHRONDB_EDAMAGED (the
+ * database lacks an object; since_file is no backup; the file does not read back), CHRONDB_EBUSY ("cancelled"). */
+CHRONDB_API int chrondb_backup(chrondb *db, const char *file, const chrondb_backup_options *options,
+                               chrondb_backup_report *report);
+
+typedef struct chrondb_restore_options {
+    size_t size;
+    int fd;              /* where to read if no file is named; it may be a pipe */
+    int lock_timeout_ms; /* as in chrondb_write_options */
+    chrondb_progress progress;
+    void *progress_context;
+} chrondb_restore_options;
+
+typedef struct chrondb_restore_report {
+    size_t size;
+    uint64_t bytes, objects, commits, branches, tags; /* of the backup */
+    int incremental;
+    enum chrondb_status status; /* CHRONDB_CREATED, _UPDATED, or _UNCHANGED: it was all there already */
+} chrondb_restore_report;
+
+/* Restore a backup (`file`, or what options->fd gives) to the directory `path`. Everything is checked before anything
+ * of it is visible: checksums, every object, that all that refs reach is there, and the header of a backup that chrondb
+ * wrote. Durable when it returns 0.
+ *
+ * A full one makes a new database: `path` must be absent or an empty directory; whenever the process dies, there is a
+ * whole database or none. An incremental one is applied to the database at `path`, which must have what it stands on:
+ * branches go forward where they are what they were, or in between; tags, the default branch and the settings become
+ * those of the backup. One branch moves after the other; applied once more it finishes what was cut short.
+ *
+ * Errors: CHRONDB_EDAMAGED (it is no bundle, or cut short, or altered; "unsupported"), CHRONDB_ECONFLICT ("exists": a
+ * full one, and there is a database; "missing_commits": an incremental one, and what it stands on is not there;
+ * "diverged": a branch or tag has become another; nothing was changed), CHRONDB_ENODB ("not_a_database"), CHRONDB_EBUSY
+ * ("busy"; "cancelled"). */
+CHRONDB_API int chrondb_restore_backup(const char *path, const char *file, const chrondb_restore_options *options,
+                                       chrondb_restore_report *report);
+
 /* ---- merging ------------------------------------------------------------------------------------- */
 
 /* What another branch (or tag, or commit) has, brought into a branch: by key, on the commits where they parted, and

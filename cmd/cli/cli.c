@@ -187,6 +187,14 @@ int cli_open(struct cli *cli)
     return result;
 }
 
+const char *cli_new_path(const struct cli *cli)
+{
+    const char *path = getenv("CHRONDB_DIR");
+    if (cli->db_path != NULL)
+        return cli->db_path;
+    return path != NULL && *path != '\0' ? path : ".chrondb";
+}
+
 int cli_snapshot(struct cli *cli, const char *when, chrondb_snapshot **snapshot)
 {
     int result = cli_open(cli);

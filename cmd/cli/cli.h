@@ -69,6 +69,8 @@ int cli_make_output(struct cli *cli);
 int cli_open(struct cli *cli);
 /* Open a database at a path; `flags` as for chrondb_open. */
 int cli_open_path(struct cli *cli, const char *path, unsigned flags);
+/* Where a new database goes if no directory is given: not the nearest database upwards, who makes one wants it here. */
+const char *cli_new_path(const struct cli *cli);
 /* Open it, and its state at `when` (NULL: now) on the branch that is meant. */
 int cli_snapshot(struct cli *cli, const char *when, chrondb_snapshot **snapshot);
 

@@ -54,6 +54,33 @@ int cdb_config_read(const struct cdb_repo *repo, const char *name, struct cdb_bu
     return result;
 }
 
+static int collect(struct cdb_bundle_note *note, const struct cdb_buf *text)
+{
+    struct cdb_gitconfig walk;
+    int result;
+    cdb_gitconfig_open(&walk, text->ptr, text->len);
+    while ((result = cdb_gitconfig_next(&walk)) == 0) {
+        const char *name = cdb_buf_str(&walk.name), *value = cdb_buf_str(&walk.value);
+        if (walk.kind != CDB_GITCONFIG_VARIABLE || !cdb_bundle_is_setting(name, walk.name.len) ||
+            strlen(value) != walk.value.len || strchr(value, '\n') != NULL)
+            continue;
+        if ((result = cdb_bundle_add_setting(note, name, value, walk.value.len)) != 0)
+            break;
+    }
+    cdb_gitconfig_release(&walk);
+    return result == 1 ? 0 : result;
+}
+
+int cdb_config_collect(const struct cdb_repo *repo, struct cdb_bundle_note *note)
+{
+    struct cdb_buf text = CDB_BUF_INIT;
+    int result = cdb_fs_read(repo->dir, CDB_CONFIG_PATH, CONFIG_MAX, &text);
+    if (result == 0 && mentions_us(&text))
+        result = explain(repo, collect(note, &text));
+    cdb_buf_release(&text);
+    return result == 1 ? 0 : result;
+}
+
 /* ---- writing ----------------------------------------------------------------------------------- */
 
 /* A change under way. The new file is TEMPORARY; git's lock is a second name of it, or, where there are no hard links,

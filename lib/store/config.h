@@ -4,6 +4,7 @@
 #ifndef CDB_STORE_CONFIG_H
 #define CDB_STORE_CONFIG_H
 
+#include "store/bundle.h"
 #include "store/repo.h"
 
 #define CDB_CONFIG_PATH "config"
@@ -13,6 +14,10 @@
  * Costs one small read; what does not hold the word "chrondb" is not even parsed, so that a variable of ours is never
  * taken for unset in a file that cannot be understood, and a database without settings does not suffer from one. */
 int cdb_config_read(const struct cdb_repo *repo, const char *name, struct cdb_buf *value);
+
+/* Add all variables "chrondb.*" to a backup's note, in the order of the file; a value of several lines, which is no
+ * setting of ours, is left out. Errors as _read. */
+int cdb_config_collect(const struct cdb_repo *repo, struct cdb_bundle_note *note);
 
 enum cdb_config_change { CDB_CONFIG_UNCHANGED, CDB_CONFIG_CREATED, CDB_CONFIG_UPDATED, CDB_CONFIG_REMOVED };
 

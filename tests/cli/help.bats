@@ -27,7 +27,7 @@ load helper
 }
 
 @test "the table of commands is the contract's" {
-    same commands 'init put get patch delete list count tables exists search batch at history log diff blame restore watch branch tag merge import export checkout info config verify gc reindex help' \
+    same commands 'init put get patch delete list count tables exists search batch at history log diff blame restore watch branch tag merge import export checkout backup restore-backup info config verify gc reindex help' \
         "$("$CHRONDB" --list-commands | cut -f1 | paste -sd' ')"
 }
 
@@ -41,7 +41,7 @@ usage_options() {
     while IFS=$'\t' read -r name summary; do
         short=$("$CHRONDB" "$name" -h)
         long=$("$CHRONDB" "$name" --help)
-        same "first line of $name -h" "usage: chrondb $name [OPTIONS]" "$(head -n1 <<<"$short" | grep -oE '^usage: chrondb [a-z]+ \[OPTIONS\]')"
+        same "first line of $name -h" "usage: chrondb $name [OPTIONS]" "$(head -n1 <<<"$short" | grep -oE '^usage: chrondb [a-z-]+ \[OPTIONS\]')"
         [[ $short == *$'\n'"$summary"$'\n'* ]] || { echo "$name -h lacks its summary"; return 1; }
         [[ $long == "${short%%$'\n\n'\`chrondb -h*}"* ]] || { echo "$name --help does not start like -h"; return 1; }
         listed=$("$CHRONDB" "$name" --list-options | cut -f1 | sed 's/=.*//' | sort -u)
