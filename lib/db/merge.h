@@ -1,5 +1,5 @@
-/* Merging states of the database by key: what a merge holds between its parts (chrondb_merge_run in merge.c, the bases
- * in merge_base.c, the keys in merge_keys.c, decisions in merge_decide.c). */
+/* Merging states of the database by key: what a merge holds between its parts (merge_run.h the run of one, merge_base.c
+ * the bases, merge_keys.c the keys, merge_decide.c decisions). */
 #ifndef CDB_DB_MERGE_H
 #define CDB_DB_MERGE_H
 

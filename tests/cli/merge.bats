@@ -405,3 +405,29 @@ foreign() {
     try -C / --db "$PWD/none" merge topic
     same 'exit status' 6 "$status"
 }
+
+# Each time that it knows what is to be done, and has not begun to do it, somebody else writes.
+@test "writers do not wait while a merge finds out what is to be done" {
+    local merge state puts=0
+    fork
+    put topic t:1 1
+    put main m:1 1
+    CHRONDB_TEST_FAULT=merge-planned@stop "$CHRONDB" merge topic >merged &
+    merge=$!
+    for _ in $(seq 1000); do
+        state=$(sed 's/^.*) \(.\).*$/\1/' "/proc/$merge/stat" 2>/dev/null) || break
+        if [ "$state" = T ]; then
+            puts=$((puts + 1))
+            "$CHRONDB" --lock-timeout 0 put "w:$puts" "$puts" >/dev/null
+            kill -CONT "$merge"
+        fi
+        [ "$state" != Z ] || break
+        sleep 0.01
+    done
+    wait "$merge"
+    same puts 4 "$puts"
+    same outcome 'merged 1 0 0' "$(jq -r '"\(.status) \(.puts) \(.deletes) \(.conflicts)"' merged)"
+    same keys 'm:1 t:1 u:1 u:2 w:1 w:2 w:3 w:4' "$("$CHRONDB" list --keys --format raw | paste -sd' ')"
+    same 'first parent' 'put w:4' "$(git --git-dir=.chrondb log -1 --format=%s main~1)"
+    git --git-dir=.chrondb fsck --strict
+}
