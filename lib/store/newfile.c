@@ -88,6 +88,8 @@ static int create(struct cdb_newfile *file, const char *prefix)
             return cdb_error_memory();
         }
         result = cdb_lock_take(&file->fd, file->dir, file->temporary, 0);
+        if (result == CHRONDB_ESYSTEM)
+            cdb_error_context("cannot write '%s'", file->path);
         if (result == 0 && !is_linked(file->fd)) {
             cdb_lock_release(&file->fd);
             result = CHRONDB_EBUSY;
