@@ -44,6 +44,7 @@ from ._records import (
     Conflict,
     Difference,
     Entry,
+    Event,
     Facet,
     GcReport,
     Hit,
@@ -58,6 +59,7 @@ from ._records import (
 )
 from ._search import SearchResult
 from ._values import ABSENT, Raw, Time
+from ._watch import Watch
 from ._writing import CommitOptions, Transaction
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "DocumentNotFoundError",
     "Documents",
     "Entry",
+    "Event",
     "Facet",
     "GcReport",
     "Hit",
@@ -98,6 +101,7 @@ __all__ = [
     "Transaction",
     "UsageError",
     "Version",
+    "Watch",
     "discover",
     "version",
 ]

@@ -27,6 +27,7 @@ from ._records import (
 from ._search import Progress, query_branch
 from ._values import ABSENT, Dumps, Loads, Time, c_document, c_key, c_optional, c_text, c_when, dumps, from_ns
 from ._values import load_document, loads
+from ._watch import Watch
 from ._writing import (
     CommitOptions,
     Transaction,
@@ -228,6 +229,26 @@ class Branch(Documents):
     def snapshot(self) -> Snapshot:
         """The documents as they are now, whatever is written afterwards."""
         return Snapshot(self, None, None)
+
+    def watch(
+        self,
+        prefix: Optional[str] = None,
+        *,
+        table: Optional[str] = None,
+        since: Optional[When] = None,
+        timeout: Optional[float] = None,
+        raw: bool = False
+    ) -> Watch:
+        """The changes of the branch as they happen, by any thread, process or push: see Watch.
+
+        prefix, table  of these keys only
+        since          what came behind the state of that moment is told first; by default only what comes from now on
+        timeout        iterating ends when so many seconds have gone by without a change
+        raw            documents as Raw
+        """
+        handle = self._handle
+        handle.check()
+        return Watch(handle, self._branch_name(None), prefix, table, since, timeout, self._loader(raw))
 
     # ---- writing ----
 

@@ -381,6 +381,30 @@ class Facet(Structure):
     _fields_ = [("value", BYTES), ("value_size", c_size_t), ("count", c_uint64)]
 
 
+class WatchOptions(Struct):
+    c_name = "chrondb_watch_options"
+    _fields_ = [
+        ("size", c_size_t),
+        ("branch", c_char_p),
+        ("prefix", c_char_p),
+        ("table", c_char_p),
+        ("since", c_char_p),
+    ]
+
+
+class Event(Structure):
+    c_name = "chrondb_event"
+    _fields_ = [
+        ("key", c_char_p),
+        ("op", c_int),
+        ("branch", c_char_p),
+        ("commit", c_char_p),
+        ("time", Time),
+        ("value", BYTES),
+        ("value_size", c_size_t),
+    ]
+
+
 # name: (result, arguments)
 PROTOTYPES = {
     "chrondb_version": (c_char_p, []),
@@ -467,6 +491,10 @@ PROTOTYPES = {
     "chrondb_search_total": (c_uint64, [c_void_p]),
     "chrondb_search_cursor": (c_char_p, [c_void_p]),
     "chrondb_search_commit": (c_char_p, [c_void_p]),
+    "chrondb_watch_open": (c_int, [VOID_POINTER, c_void_p, POINTER(WatchOptions)]),
+    "chrondb_watch_next": (c_int, [c_void_p, POINTER(Event)]),
+    "chrondb_watch_fd": (c_int, [c_void_p]),
+    "chrondb_watch_free": (None, [c_void_p]),
     "chrondb_search_facet": (c_size_t, [c_void_p, c_size_t, POINTER(POINTER(Facet)), POINTER(c_uint64)]),
 }
 

@@ -99,6 +99,20 @@ class Ref(NamedTuple):
     """After a call that may change it: "created", "updated", "deleted" or "unchanged"."""
 
 
+class Event(NamedTuple):
+    """A change that a watch told."""
+
+    key: str
+    op: str
+    """"create", "update" or "delete"."""
+    branch: str
+    commit: str
+    """The commit that made it; watch(since=...) goes on behind it."""
+    time: Time
+    value: Any
+    """The document; None after a delete."""
+
+
 class Conflict(NamedTuple):
     """What both sides of a merge changed. A value that is not there is ABSENT."""
 
