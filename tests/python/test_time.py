@@ -125,6 +125,27 @@ class Moments(Case):
         self.assertEqual([d.key for d in db.diff(first.commit, prefixes="b")], ["b"])
         self.assertEqual(list(db.diff("now")), [])
 
+    def test_blame(self):
+        db = self.open()
+        first = db.put("a", {"x": 1, "y": {"z": [1]}}, author="Bob <b@example.org>")
+        second = db.patch("a", {"x": 2})
+        fields = list(db.blame("a"))
+        self.assertEqual(
+            [(f.path, f.value, f.commit, f.author) for f in fields],
+            [("/x", 2, second.commit, "Ada <ada@example.org>"), ("/y/z", [1], first.commit, "Bob <b@example.org>")],
+        )
+        self.assertEqual((fields[1].time.ns, next(db.at(first.commit).blame("a", raw=True)).value), (first.time.ns, b"1"))
+        self.fails(chrondb.DocumentNotFoundError, db.blame, "b")
+
+    def test_restore_table(self):
+        db = self.open()
+        db.update({"a": 1, "t:1": 1, "t:2": 2}, time="2026-03-01")
+        db.update({"a": 2, "t:1": 3, "t:3": 3})
+        self.assertEqual(db.restore_table("t", "2026-03-01").status, "updated")
+        self.assertEqual(dict(db.items()), {"a": 2, "t:1": 1, "t:2": 2})
+        self.assertEqual(db.restore_table("", "2026-03-01").status, "updated")
+        self.assertEqual(db["a"], 1)
+
     def test_restore(self):
         db = self.open()
         db.update({"a": 1, "b": 2}, time="2026-03-01")

@@ -39,6 +39,7 @@ from ._errors import (
 )
 from ._reading import Documents
 from ._records import (
+    Blame,
     Change,
     Commit,
     Conflict,
@@ -64,6 +65,7 @@ from ._writing import CommitOptions, Transaction
 
 __all__ = [
     "ABSENT",
+    "Blame",
     "Branch",
     "BusyError",
     "Change",

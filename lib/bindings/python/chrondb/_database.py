@@ -333,6 +333,15 @@ class Branch(Documents):
         transaction.commit()
         return transaction.results[0]
 
+    def restore_table(
+        self, table: str, when: When, branch: Optional[str] = None, **commit: "Unpack[CommitOptions]"
+    ) -> Result:
+        """A table ("": the documents without one) as it was at a moment, as a new commit."""
+        transaction = Transaction(self, branch, commit)
+        transaction.restore_table(table, when)
+        transaction.commit()
+        return transaction.results[0]
+
     def update(self, documents: Mapping[str, Any], **commit: "Unpack[CommitOptions]") -> Optional[str]:
         """Store all documents of a dict as one commit; its id, or None if nothing changed."""
         with self.transaction(**commit) as transaction:

@@ -200,6 +200,19 @@ class HistoryOptions(Struct):
     ]
 
 
+class BlameField(Structure):
+    c_name = "chrondb_blame_field"
+    _fields_ = [
+        ("path", BYTES),
+        ("path_size", c_size_t),
+        ("value", BYTES),
+        ("value_size", c_size_t),
+        ("commit", c_char_p),
+        ("time", Time),
+        ("author", c_char_p),
+    ]
+
+
 class Change(Structure):
     c_name = "chrondb_change"
     _fields_ = [("key", c_char_p), ("op", c_int)]
@@ -436,6 +449,7 @@ PROTOTYPES = {
     "chrondb_batch_check": (c_int, [c_void_p, c_char_p, POINTER(Condition)]),
     "chrondb_batch_restore": (c_int, [c_void_p, c_char_p, c_void_p, POINTER(Condition)]),
     "chrondb_batch_restore_all": (c_int, [c_void_p, c_void_p]),
+    "chrondb_batch_restore_table": (c_int, [c_void_p, c_char_p, c_void_p]),
     "chrondb_batch_commit": (c_int, [c_void_p, POINTER(WriteOptions)]),
     "chrondb_batch_size": (c_size_t, [c_void_p]),
     "chrondb_batch_result": (POINTER(Result), [c_void_p, c_size_t]),
@@ -449,6 +463,9 @@ PROTOTYPES = {
     "chrondb_history_open": (c_int, [VOID_POINTER, c_void_p, c_char_p, POINTER(HistoryOptions)]),
     "chrondb_history_next": (c_int, [c_void_p, POINTER(Version)]),
     "chrondb_history_free": (None, [c_void_p]),
+    "chrondb_blame_open": (c_int, [VOID_POINTER, c_void_p, c_char_p]),
+    "chrondb_blame_next": (c_int, [c_void_p, POINTER(BlameField)]),
+    "chrondb_blame_free": (None, [c_void_p]),
     "chrondb_log_open": (c_int, [VOID_POINTER, c_void_p, POINTER(HistoryOptions)]),
     "chrondb_log_next": (c_int, [c_void_p, POINTER(Version), POINTER(POINTER(Change)), POINTER(c_size_t)]),
     "chrondb_log_value": (c_int, [c_void_p, c_size_t, VOID_POINTER, POINTER(c_size_t)]),

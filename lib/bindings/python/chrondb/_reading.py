@@ -9,7 +9,7 @@ from . import _native
 from ._errors import UsageError, check, last_error
 from ._handles import Resource, Steps, give_buffer, take_buffer
 from ._native import lib
-from ._records import Change, Commit, Entry, Version
+from ._records import Blame, Change, Commit, Entry, Version
 from ._search import SearchResult, field_names, open_search, search_options
 from ._values import Dumps, Loads, Raw, c_document, c_key, c_optional, c_when, from_ns, load_document
 
@@ -305,6 +305,32 @@ class Documents:
                 value=None if value is None else load_document(value, loads, key),
                 patch=None if patch is None else load_document(patch, loads, key),
             )
+
+    def blame(self, key: str, branch: Optional[str] = None, *, raw: bool = False) -> Iterator[Blame]:
+        """Which commit last changed each field of a document; the fields in the order of the document."""
+        c_name = c_key(key)
+        snapshot = self._snapshot(branch)
+        blame = Resource(snapshot.handle, lib.chrondb_blame_free, snapshot)
+        blame.open(lib.chrondb_blame_open, snapshot.pointer, c_name)
+        return self._blame_steps(blame, self._loader(raw), key)
+
+    @staticmethod
+    def _blame_steps(blame: Resource, loads: Optional[Loads], key: str) -> Iterator[Blame]:
+        field = _native.BlameField()
+        steps = Steps(blame, lib.chrondb_blame_next, field)
+        while True:
+            with blame.lock:
+                if not steps.next():
+                    return
+                value = string_at(field.value, field.value_size)
+                found = Blame(
+                    decode(string_at(field.path, field.path_size)),
+                    None,
+                    decode(field.commit),
+                    from_ns(field.time.seconds, field.time.nanoseconds),
+                    decode(field.author),
+                )
+            yield found._replace(value=load_document(value, loads, key))
 
     def log(
         self,

@@ -44,6 +44,17 @@ class Version(NamedTuple):
     """With patch=True: the merge patch from the version before; None if there is none."""
 
 
+class Blame(NamedTuple):
+    """A field of a document, and the commit that last changed it."""
+
+    path: str
+    """JSON pointer (RFC 6901); "": the document itself."""
+    value: Any
+    commit: str
+    time: Time
+    author: str
+
+
 class Change(NamedTuple):
     """A document that a commit changed."""
 

@@ -203,6 +203,13 @@ class Transaction:
         with snapshot.lock:
             self._add(lib.chrondb_batch_restore_all, snapshot.pointer)
 
+    def restore_table(self, table: str, when: When) -> None:
+        """A table ("": the documents without one) as it was at a moment; it must be the only operation."""
+        name = c_text(table, "a table", "invalid_key")
+        snapshot = self._view._snapshot_at(self._branch, when)
+        with snapshot.lock:
+            self._add(lib.chrondb_batch_restore_table, name, snapshot.pointer)
+
     def __setitem__(self, key: str, value: Any) -> None:
         self.put(key, value)
 
