@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Branches, tags, merging, settings, care."""
+import os
 import pickle
 
 from support import Case, main
@@ -124,6 +125,22 @@ class Care(Case):
         self.assertEqual((report.packs_after, report.loose_after), (1, 0))
         self.assertEqual(db.reindex().commits, 5)
         self.assertEqual(len(db), 5)
+
+    def test_verify(self):
+        db = self.open()
+        db.update({"a": 1, "t:b": 2})
+        report = db.verify(full=True)
+        self.assertEqual((report.errors, report.notes, report.findings, report.documents), (0, 0, [], 2))
+        db.gc()
+        packs = os.path.join(self.path, "objects", "pack")
+        (pack,) = [os.path.join(packs, name) for name in os.listdir(packs) if name.endswith(".pack")]
+        os.chmod(pack, 0o600)
+        with open(pack, "r+b") as file:
+            file.seek(20)
+            file.write(b"\xff" * 30)
+        report = db.verify(full=True)
+        self.assertTrue(report.errors and any(found.is_error and found.message for found in report.findings))
+        self.fails(chrondb.UsageError, db.verify, branch="none")
 
     def test_what_progress_raises_stops_the_work(self):
         db = self.open()

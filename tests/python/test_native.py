@@ -100,6 +100,11 @@ class Loading(Case):
                 'int chrondb_snapshot_open(void) { return 0; } const char *chrondb_version(void) { return "7.0.0"; }',
                 "version 7.0.0, but this package needs 0.1.x",
             ),
+            (
+                "older.so",
+                'int chrondb_snapshot_open(void) { return 0; } const char *chrondb_version(void) { return "0.1.0"; }',
+                "too old: it lacks chrondb_last_error, ",
+            ),
         ):
             library = os.path.join(self.path, name)
             with open(library + ".c", "w") as file:

@@ -47,6 +47,7 @@ from ._records import (
     Entry,
     Event,
     Facet,
+    Finding,
     GcReport,
     Hit,
     ImportReport,
@@ -56,6 +57,7 @@ from ._records import (
     ReindexReport,
     Result,
     Setting,
+    VerifyReport,
     Version,
 )
 from ._search import SearchResult
@@ -83,6 +85,7 @@ __all__ = [
     "Entry",
     "Event",
     "Facet",
+    "Finding",
     "GcReport",
     "Hit",
     "ImportReport",
@@ -102,6 +105,7 @@ __all__ = [
     "Time",
     "Transaction",
     "UsageError",
+    "VerifyReport",
     "Version",
     "Watch",
     "discover",

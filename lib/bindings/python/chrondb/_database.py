@@ -8,13 +8,14 @@ from ctypes import byref, string_at
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from . import _native
-from ._errors import ClosedError, MergeConflictError, UsageError, check, last_error
+from ._errors import ClosedError, MergeConflictError, UsageError, check, last_error, text
 from ._handles import OPEN, Caller, Handle, Resource, Steps, buffer_text, give_buffer, take_buffer
 from ._native import lib
 from ._reading import Documents, When, bytes_at, decode
 from ._records import (
     Conflict,
     Difference,
+    Finding,
     GcReport,
     ImportReport,
     Info,
@@ -23,6 +24,7 @@ from ._records import (
     ReindexReport,
     Result,
     Setting,
+    VerifyReport,
 )
 from ._search import Progress, query_branch
 from ._values import ABSENT, Dumps, Loads, Time, c_document, c_key, c_optional, c_text, c_when, dumps, from_ns
@@ -646,6 +648,34 @@ class ChronDB(Branch):
         report = _native.ReindexReport()
         self._long(lib.chrondb_reindex, progress, report)
         return ReindexReport(*[getattr(report, name) for name in ReindexReport._fields])
+
+    def verify(
+        self, *, full: bool = False, branch: Optional[str] = None, progress: Optional[Progress] = None
+    ) -> VerifyReport:
+        """Look whether the database is sound; nothing is written. progress(phase, done, total)
+
+        full    all objects, all history, and all that the index says, not only the present
+        branch  only this one; else all branches and tags
+
+        Findings are no exception: see the report.
+        """
+        handle, caller = self._handle, Caller(progress)
+        findings: List[Finding] = []
+
+        def each(_context: Any, pointer: Any) -> int:
+            found = pointer.contents
+            texts = [text(t) for t in (found.ref, found.commit, found.path, found.key, found.object)]
+            findings.append(Finding(decode(found.kind), bool(found.is_error), decode(found.message), *texts))
+            return 0
+
+        options = _native.VerifyOptions(
+            branch=c_branch(branch), full=full, finding=_native.FINDING(each), progress=caller.callback
+        )
+        report = _native.VerifyReport()
+        handle.check()
+        with caller:
+            check(lib.chrondb_verify(handle.pointer, byref(options), byref(report)))
+        return VerifyReport(*[getattr(report, name) for name in VerifyReport._fields[:-1]], findings=findings)
 
     def _long(self, function: Callable[..., int], progress: Optional[Progress], report: ctypes.Structure) -> None:
         handle = self._handle

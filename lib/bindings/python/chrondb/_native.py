@@ -418,6 +418,50 @@ class Event(Structure):
     ]
 
 
+class Finding(Structure):
+    c_name = "chrondb_finding"
+    _fields_ = [
+        ("kind", c_char_p),
+        ("is_error", c_int),
+        ("ref", c_char_p),
+        ("commit", c_char_p),
+        ("path", c_char_p),
+        ("key", c_char_p),
+        ("object", c_char_p),
+        ("message", c_char_p),
+    ]
+
+
+FINDING = CFUNCTYPE(c_int, c_void_p, POINTER(Finding))
+
+
+class VerifyOptions(Struct):
+    c_name = "chrondb_verify_options"
+    _fields_ = [
+        ("size", c_size_t),
+        ("branch", c_char_p),
+        ("full", c_int),
+        ("finding", FINDING),
+        ("finding_context", c_void_p),
+        ("progress", PROGRESS),
+        ("progress_context", c_void_p),
+    ]
+
+
+class VerifyReport(Struct):
+    c_name = "chrondb_verify_report"
+    _fields_ = [
+        ("size", c_size_t),
+        ("errors", c_uint64),
+        ("notes", c_uint64),
+        ("refs", c_uint64),
+        ("commits", c_uint64),
+        ("trees", c_uint64),
+        ("documents", c_uint64),
+        ("objects", c_uint64),
+    ]
+
+
 # name: (result, arguments)
 PROTOTYPES = {
     "chrondb_version": (c_char_p, []),
@@ -508,6 +552,7 @@ PROTOTYPES = {
     "chrondb_search_total": (c_uint64, [c_void_p]),
     "chrondb_search_cursor": (c_char_p, [c_void_p]),
     "chrondb_search_commit": (c_char_p, [c_void_p]),
+    "chrondb_verify": (c_int, [c_void_p, POINTER(VerifyOptions), POINTER(VerifyReport)]),
     "chrondb_watch_open": (c_int, [VOID_POINTER, c_void_p, POINTER(WatchOptions)]),
     "chrondb_watch_next": (c_int, [c_void_p, POINTER(Event)]),
     "chrondb_watch_fd": (c_int, [c_void_p]),
@@ -550,7 +595,8 @@ def problem_of(library):
     version = library.chrondb_version().decode()
     if not version.startswith(COMPATIBLE):
         return "version %s, but this package needs %sx" % (version, COMPATIBLE)
-    return None
+    lacking = [name for name in PROTOTYPES if not hasattr(library, name)]
+    return "too old: it lacks %s" % ", ".join(lacking) if lacking else None
 
 
 def load(environ=os.environ):

@@ -206,6 +206,34 @@ class Info(NamedTuple):
     search_language: Optional[str]
 
 
+class Finding(NamedTuple):
+    """Something that is not as it should be (chrondb-verify(1))."""
+
+    kind: str
+    """A stable word: "missing_object", "invalid_document" ..."""
+    is_error: bool
+    """False: unusual, but allowed; nothing is lost or wrong."""
+    message: str
+    ref: Optional[str]
+    commit: Optional[str]
+    path: Optional[str]
+    key: Optional[str]
+    object: Optional[str]
+
+
+class VerifyReport(NamedTuple):
+    """What verify() looked at, and what it found."""
+
+    errors: int
+    notes: int
+    refs: int
+    commits: int
+    trees: int
+    documents: int
+    objects: int
+    findings: List[Finding]
+
+
 class GcReport(NamedTuple):
     """What gc() did."""
 
