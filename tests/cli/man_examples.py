@@ -91,7 +91,7 @@ def parse(name, section, start, lines):
             if section == "EXAMPLES":
                 raise ValueError(f"{name}:{number}: an example begins with '$ '")
             return []
-        elif text.startswith("> ") and not commands[-1].output:
+        elif (text == ">" or text.startswith("> ")) and not commands[-1].output:
             commands[-1].text.append(text[2:])
             commands[-1].source.append(line)
         else:
