@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +99,7 @@ static void *run_stretch(void *context)
     stretch->result = cdb_walk(&stretch->walk, stretch->from, stretch->last);
     if (stretch->result != 0) {
         stretch->error = *chrondb_last_error();
-        strncpy(stretch->message, stretch->error.message, sizeof(stretch->message) - 1);
+        snprintf(stretch->message, sizeof(stretch->message), "%s", stretch->error.message);
         stretch->error.message = stretch->message;
         stretch->error.key = stretch->error.path = stretch->error.current = NULL;
     }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,7 +56,7 @@ static int work(void *context)
 
     for (int i = 0; i < 2; i++) {
         it->results[i] = cdb_urgent(look, &it->urgent[i]);
-        strncpy(it->messages[i], chrondb_last_error()->message, sizeof(it->messages[i]) - 1);
+        snprintf(it->messages[i], sizeof(it->messages[i]), "%s", chrondb_last_error()->message);
         cdb_error_clear();
     }
     return look(&it->self);
