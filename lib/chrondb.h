@@ -22,13 +22,20 @@
  *            _close function; these accept NULL. `const char *` members of results are borrowed; each
  *            comment says until when.
  * Structs.   Option structs start with their size: zero the struct, set `size` to sizeof it, set what you
- *            need. Zero means the default everywhere. NULL options are all defaults.
+ *            need. Zero means the default everywhere. NULL options are all defaults. A program that was
+ *            built with another version of this header may have a shorter or a longer struct: what is
+ *            missing is zero; to set what the library does not know, or no size, is CHRONDB_EUSAGE. Reports
+ *            that start with their size are filled as far as they go.
  * Threads.   Every function may be called from any thread. One iterator, batch or snapshot must not be
- *            used by two threads at once. The library never prints, exits, aborts on input, changes
- *            the environment, the working directory, or signal handlers.
+ *            used by two threads at once. A stack of 256 KiB is enough. The library never prints, exits, aborts on
+ *            input, changes the environment, the working directory, or signal handlers.
+ * Processes. What other processes write is seen by a handle that stays open, with the next snapshot. After a fork
+ *            the child opens anew; there, what the parent had opened is CHRONDB_EUSAGE, name "wrong_process", and
+ *            the _free and _close functions leave it alone. The parent goes on as before.
  *
  * ERRORS that any function may return besides those it names: CHRONDB_ESYSTEM (I/O, memory, permissions),
- * CHRONDB_EDAMAGED (an object of the database is missing or does not parse).
+ * CHRONDB_EDAMAGED (an object of the database is missing or does not parse), CHRONDB_EUSAGE ("usage": a struct's
+ * size; "wrong_process").
  */
 #ifndef CHRONDB_H
 #define CHRONDB_H
@@ -145,7 +152,7 @@ CHRONDB_API int chrondb_discover(chrondb_buffer *path);
  * format: "unsupported"), CHRONDB_EBUSY. */
 CHRONDB_API int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options);
 
-/* Drop one reference; the last one closes. Iterators, batches and snapshots must have been freed. */
+/* Drop one reference; the last one closes. Iterators, batches and snapshots must have been freed. NULL is ignored. */
 CHRONDB_API void chrondb_close(chrondb *db);
 
 /* The database's directory, absolute; borrowed until close. */
@@ -181,6 +188,10 @@ CHRONDB_API int chrondb_snapshot_time(chrondb_snapshot *snapshot, chrondb_time *
 
 /* The document as it was put, byte for byte. Returns 0 or CHRONDB_NOTFOUND (then `value` is empty). */
 CHRONDB_API int chrondb_get(chrondb_snapshot *snapshot, const char *key, chrondb_buffer *value);
+
+/* The same without a snapshot of one's own: as of `when` (NULL: now) on `branch`. Errors of both. */
+CHRONDB_API int chrondb_get_at(chrondb *db, const char *branch, const char *when, const char *key,
+                               chrondb_buffer *value);
 
 /* Is the key there? 0, or CHRONDB_NOTFOUND. */
 CHRONDB_API int chrondb_exists(chrondb_snapshot *snapshot, const char *key);
@@ -231,6 +242,10 @@ typedef struct chrondb_write_options {
     const char *time;    /* WHEN; not before the second of the branch's last commit, not in the future */
     int force_time;      /* allow it all the same (the past still does not change: order is kept) */
     int lock_timeout_ms; /* 0: 30 seconds; < 0: do not wait */
+    /* A batch or a single write, on a branch that is not there: let the branch begin with it, empty before, without a
+     * past. Else that is "no_branch". CHRONDB_EUSAGE "invalid_name", CHRONDB_ECONFLICT "in_the_way": as for
+     * chrondb_branch_create. */
+    int create_branch;
 } chrondb_write_options;
 
 enum { CHRONDB_IF_ABSENT = 1, CHRONDB_IF_EXISTS = 2 };
@@ -253,11 +268,23 @@ enum chrondb_status {
 
 /* What became of one operation of a batch. */
 typedef struct chrondb_result {
-    const char *key; /* borrowed until the batch is freed */
+    const char *key; /* borrowed until the batch is freed; of a single write: the argument */
     enum chrondb_status status;
     char commit[CHRONDB_HEX_SIZE + 1]; /* the key's last commit (after a delete: the delete); "" if there is none */
     chrondb_time time;                 /* its effective time */
 } chrondb_result;
+
+/* Write one document, durable when it returns 0. `condition`, `options` and `result` may be NULL; a result costs a
+ * lookup where the key is left unchanged. Errors: those of the batch functions of these names, and of
+ * chrondb_batch_commit. */
+CHRONDB_API int chrondb_put(chrondb *db, const char *key, const char *value, size_t size,
+                            const chrondb_condition *condition, const chrondb_write_options *options,
+                            chrondb_result *result);
+CHRONDB_API int chrondb_patch(chrondb *db, const char *key, const char *patch, size_t size,
+                              const chrondb_condition *condition, const chrondb_write_options *options,
+                              chrondb_result *result);
+CHRONDB_API int chrondb_delete(chrondb *db, const char *key, const chrondb_condition *condition,
+                               const chrondb_write_options *options, chrondb_result *result);
 
 /* A batch collects operations, holding no lock, and commits all of them as one commit, or none. Operations apply in
  * order; a later one sees the earlier ones. Keys and documents are copied (documents are checked when added). */
@@ -386,6 +413,7 @@ typedef struct chrondb_version_info {
     const char *commit;      /* hex */
     chrondb_time time;       /* effective */
     const char *author;      /* "NAME <MAIL>" */
+    const char *committer;   /* likewise */
     const char *message;     /* without our trailers */
     const char *const *meta; /* "key=value", decoded */
     size_t meta_count;

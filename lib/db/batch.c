@@ -9,10 +9,13 @@
 #include "doc/json.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/options.h"
 
 int chrondb_batch_new(chrondb_batch **out, chrondb *db)
 {
-    cdb_error_clear();
+    int result = cdb_enter(db->repo);
+    if (result != 0)
+        return result;
     struct chrondb_batch *batch = calloc(1, sizeof(*batch));
     if (batch == NULL)
         return cdb_error_memory();
@@ -32,11 +35,14 @@ void chrondb_batch_free(chrondb_batch *batch)
 }
 
 /* One more operation, its key checked and copied. */
-static int add(chrondb_batch *batch, enum cdb_op_kind kind, const char *key, const chrondb_condition *condition,
+static int add(chrondb_batch *batch, enum cdb_op_kind kind, const char *key, const chrondb_condition *given,
                struct cdb_op **out)
 {
+    chrondb_condition condition;
     struct cdb_key parsed;
     int result = cdb_key_parse(&parsed, key, strlen(key));
+    if (result == 0)
+        result = cdb_options_read(&condition, sizeof(condition), given, "chrondb_condition");
     if (result != 0)
         return result;
     if (batch->committed || batch->all != NULL)
@@ -51,13 +57,11 @@ static int add(chrondb_batch *batch, enum cdb_op_kind kind, const char *key, con
     op->key = cdb_arena_copy(&batch->memory, key, strlen(key));
     if (op->key == NULL)
         return CHRONDB_ESYSTEM;
-    if (condition != NULL) {
-        op->flags = condition->flags;
-        if (condition->match != NULL) {
-            op->match = cdb_arena_copy(&batch->memory, condition->match, strlen(condition->match));
-            if (op->match == NULL)
-                return CHRONDB_ESYSTEM;
-        }
+    op->flags = condition.flags;
+    if (condition.match != NULL) {
+        op->match = cdb_arena_copy(&batch->memory, condition.match, strlen(condition.match));
+        if (op->match == NULL)
+            return CHRONDB_ESYSTEM;
     }
     batch->count++;
     *out = op;
@@ -114,9 +118,12 @@ int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_con
 {
     struct cdb_op *op;
     cdb_error_clear();
-    if (condition == NULL || (condition->flags == 0 && condition->match == NULL))
-        return cdb_error(CHRONDB_EUSAGE, "usage", "a check needs a condition");
-    return add(batch, CDB_OP_CHECK, key, condition, &op);
+    int result = add(batch, CDB_OP_CHECK, key, condition, &op);
+    if (result == 0 && op->flags == 0 && op->match == NULL) {
+        batch->count--;
+        result = cdb_error(CHRONDB_EUSAGE, "usage", "a check needs a condition");
+    }
+    return result;
 }
 
 int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapshot *snapshot,
@@ -125,8 +132,9 @@ int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapsho
     struct cdb_op *op;
     struct cdb_key parsed;
     struct cdb_lookup lookup;
-    cdb_error_clear();
-    int result = cdb_key_parse(&parsed, key, strlen(key));
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0)
+        result = cdb_key_parse(&parsed, key, strlen(key));
     if (result == 0)
         result = cdb_docs_find(snapshot->db->repo->objects, &snapshot->root, &parsed, NULL, &lookup);
     if (result == 0 && !lookup.found) {
@@ -276,10 +284,9 @@ int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size, 
         result = string_member(&json, "if_match", false, &match, &has);
     if (result == 0 && has)
         condition.match = match.ptr;
-    if (defaults != NULL && condition.flags == 0 && condition.match == NULL)
-        condition = *defaults;
+    bool states_none = condition.flags == 0 && condition.match == NULL;
     if (result == 0)
-        result = dispatch(batch, &json, cdb_buf_str(&op), cdb_buf_str(&key), &condition);
+        result = dispatch(batch, &json, cdb_buf_str(&op), cdb_buf_str(&key), states_none ? defaults : &condition);
     cdb_json_release(&json);
     cdb_buf_release(&op);
     cdb_buf_release(&key);

@@ -145,8 +145,9 @@ static int list(chrondb *db, const struct kind *kind, int (*each)(void *context,
     struct cdb_branches found;
     struct reader reader;
     char folder[16] = "";
-    cdb_error_clear();
-    int result = cdb_repo_attend(db->repo);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_repo_attend(db->repo);
     memcpy(folder, kind->folder, strlen(kind->folder) - 1);
     if (result == 0)
         result = cdb_refs_list(&found, db->repo, folder);
@@ -186,7 +187,6 @@ struct request {
 
 static void begin(struct request *request, chrondb *db, const struct kind *kind, const char *name, int lock_timeout_ms)
 {
-    cdb_error_clear();
     *request = (struct request){.db = db, .kind = kind, .name = name, .out = {.name = name}};
     request->edit.timeout_ms = cdb_lock_wait(lock_timeout_ms);
 }
@@ -270,7 +270,9 @@ static int create(struct request *request, const char *branch, const char *when,
 {
     struct cdb_buf head = CDB_BUF_INIT;
     chrondb *db = request->db;
-    int result = cdb_repo_attend(db->repo);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = cdb_ref_new_name(request->kind->folder, request->kind->word, request->name, &request->ref);
     if (result == 0)
@@ -348,7 +350,9 @@ static int delete_ref(struct request *request)
 {
     struct cdb_oid oid;
     chrondb *db = request->db;
-    int result = cdb_repo_attend(db->repo);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = find(request, request->name, &request->ref, &oid);
     if (result != 0)
@@ -383,7 +387,9 @@ static int rename_ref(struct request *request, const char *from, enum chrondb_st
     struct reader reader;
     chrondb *db = request->db;
     bool same = false;
-    int result = cdb_repo_attend(db->repo);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = cdb_ref_new_name(CDB_HEADS, request->kind->word, request->name, &request->ref);
     if (result == 0)

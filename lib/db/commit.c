@@ -13,6 +13,7 @@
 #include "store/txn.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/options.h"
 
 /* ---- the keys of a batch -------------------------------------------------------------------------- */
 
@@ -450,19 +451,23 @@ static void fill_results(const struct commit *commit)
 
 int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *options)
 {
-    static const chrondb_write_options defaults = {.size = sizeof(defaults)};
+    chrondb_write_options write;
     struct commit commit = {.batch = batch, .repo = batch->db->repo};
     struct cdb_buf ref = CDB_BUF_INIT;
-    cdb_error_clear();
-    commit.stamp = (struct cdb_stamp){.repo = commit.repo, .options = options != NULL ? options : &defaults};
-    if (batch->committed)
-        return cdb_error(CHRONDB_EUSAGE, "usage", "the batch was committed already");
+    int result = cdb_enter(batch->db->repo);
+    if (result == 0)
+        result = cdb_options_read(&write, sizeof(write), options, "chrondb_write_options");
+    if (result == 0 && batch->committed)
+        result = cdb_error(CHRONDB_EUSAGE, "usage", "the batch was committed already");
+    if (result != 0)
+        return result;
+    commit.stamp = (struct cdb_stamp){.repo = commit.repo, .options = &write};
     batch->results = calloc(batch->count + 1, sizeof(*batch->results));
-    int result = batch->results == NULL ? cdb_error_memory() : 0;
+    result = batch->results == NULL ? cdb_error_memory() : 0;
     if (result == 0 && batch->count > 0)
         result = cdb_stamp_prepare(&commit.stamp);
     if (result == 0)
-        result = cdb_branch_resolve(batch->db, commit.stamp.options->branch, &ref);
+        result = cdb_branch_for_write(batch->db, write.branch, write.create_branch != 0, &ref);
     if (result == 0 && (batch->ref = cdb_arena_copy(&batch->memory, ref.ptr, ref.len)) == NULL)
         result = CHRONDB_ESYSTEM;
     if (result == 0 && batch->count > 0)

@@ -214,9 +214,10 @@ int chrondb_config_get(chrondb *db, const char *name, chrondb_buffer *value)
 {
     const struct setting *setting;
     struct cdb_buf text = CDB_BUF_INIT;
-    cdb_error_clear();
     value->size = 0;
-    int result = find(name, &setting);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = find(name, &setting);
     if (result == 0)
         result = read_checked(db, setting, &text);
     if (result == 0)
@@ -247,8 +248,9 @@ int chrondb_config_set(chrondb *db, const char *name, const char *value, int loc
                        enum chrondb_status *status)
 {
     const struct setting *setting;
-    cdb_error_clear();
-    int result = find(name, &setting);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = find(name, &setting);
     if (result == 0 && !setting->is_allowed(value, strlen(value)))
         result = refuse(setting, value);
     return result == 0 ? write_setting(db, setting, value, lock_timeout_ms, status) : result;
@@ -257,16 +259,16 @@ int chrondb_config_set(chrondb *db, const char *name, const char *value, int loc
 int chrondb_config_unset(chrondb *db, const char *name, int lock_timeout_ms, enum chrondb_status *status)
 {
     const struct setting *setting;
-    cdb_error_clear();
-    int result = find(name, &setting);
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = find(name, &setting);
     return result == 0 ? write_setting(db, setting, NULL, lock_timeout_ms, status) : result;
 }
 
 int chrondb_config_list(chrondb *db, int (*each)(void *context, const chrondb_setting *setting), void *context)
 {
     struct cdb_buf text = CDB_BUF_INIT;
-    int result = 0;
-    cdb_error_clear();
+    int result = cdb_enter(db->repo);
     for (size_t i = 0; i < SETTINGS && result == 0; i++) {
         const struct setting *setting = &settings[i];
         bool set;

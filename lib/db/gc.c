@@ -3,6 +3,7 @@
 #include "db/index.h"
 #include "store/maintenance.h"
 #include "util/error.h"
+#include "util/options.h"
 
 #define WAIT_MS 60000
 
@@ -19,23 +20,27 @@ static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
     return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
 }
 
-static void fill(chrondb_gc_report *out, const struct cdb_gc_report *report)
+static void fill(chrondb_gc_report *out, const struct cdb_gc_report *sizes)
 {
-    out->objects = report->after.packed + report->after.loose;
-    out->packs_before = report->before.packs;
-    out->packs_after = report->after.packs;
-    out->loose_before = report->before.loose;
-    out->loose_after = report->after.loose;
-    out->bytes_before = report->before.bytes;
-    out->bytes_after = report->after.bytes;
+    chrondb_gc_report report = {.objects = sizes->after.packed + sizes->after.loose,
+                                .packs_before = sizes->before.packs,
+                                .packs_after = sizes->after.packs,
+                                .loose_before = sizes->before.loose,
+                                .loose_after = sizes->after.loose,
+                                .bytes_before = sizes->before.bytes,
+                                .bytes_after = sizes->after.bytes};
+    cdb_report_write(out, &report, sizeof(report));
 }
 
 int chrondb_gc(chrondb *db, chrondb_progress progress, void *context, chrondb_gc_report *report)
 {
     struct telling telling = {progress, context};
     struct cdb_gc_report sizes = {.before = {0}};
-    cdb_error_clear();
-    int result = cdb_repo_attend(db->repo);
+    int result = cdb_enter(db->repo);
+    if (result == 0 && report != NULL)
+        result = cdb_report_check(report, "chrondb_gc_report");
+    if (result == 0)
+        result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = cdb_gc(db->repo, WAIT_MS, tell, &telling, &sizes);
     if (result != 0)

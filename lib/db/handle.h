@@ -3,7 +3,7 @@
 #define CDB_DB_HANDLE_H
 
 #include <stdbool.h>
-#include <sys/types.h>
+#include <unistd.h>
 
 #include "chrondb.h"
 #include "db/catalog.h"
@@ -16,9 +16,17 @@ struct chrondb {
     struct cdb_repo *repo;
     struct cdb_db_index index;
     int references;
-    pid_t owner; /* a child after a fork does not share its parent's instances */
     struct chrondb *next;
 };
+
+/* Is it of this process? In a child after a fork its mutexes may be held for ever, and its threads are not there. */
+static inline bool cdb_is_ours(const struct cdb_repo *repo)
+{
+    return repo->owner == getpid();
+}
+
+/* A public function begins: there is no error yet. CHRONDB_EUSAGE "wrong_process". */
+int cdb_enter(const struct cdb_repo *repo);
 
 struct chrondb_snapshot {
     chrondb *db;
@@ -39,6 +47,10 @@ int cdb_resolve_time(chrondb *db, const char *ref, const char *text, chrondb_tim
 
 /* The branch's full name; it must exist, or be the default one, or the first of an empty database. */
 int cdb_branch_resolve(chrondb *db, const char *branch, struct cdb_buf *ref);
+
+/* The same for a write, which may make it: with `create` a valid name that is not there is one too. CHRONDB_EUSAGE
+ * ("no_branch", "invalid_name"), CHRONDB_ECONFLICT ("in_the_way"). */
+int cdb_branch_for_write(chrondb *db, const char *branch, bool create, struct cdb_buf *ref);
 
 /* One version of a key. */
 struct cdb_version {

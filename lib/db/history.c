@@ -7,6 +7,7 @@
 #include "db/version_info.h"
 #include "doc/json.h"
 #include "util/error.h"
+#include "util/options.h"
 #include "util/time.h"
 
 /* The merge patch between two documents; absent where there is none, or a document is not JSON. */
@@ -39,8 +40,6 @@ static int resolve_bounds(chrondb_snapshot *snapshot, const chrondb_history_opti
     return result;
 }
 
-static const chrondb_history_options no_options = {.size = sizeof(no_options)};
-
 /* ---- history ----------------------------------------------------------------------------------- */
 
 struct chrondb_history {
@@ -56,26 +55,29 @@ struct chrondb_history {
 int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, const char *key_text,
                          const chrondb_history_options *options)
 {
+    chrondb_history_options asked;
     struct cdb_key key;
     struct bounds bounds;
     bool ever = false;
-    cdb_error_clear();
-    if (options == NULL)
-        options = &no_options;
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_history_options");
+    if (result != 0)
+        return result;
     struct chrondb_history *history = calloc(1, sizeof(*history));
     if (history == NULL || (history->key = strdup(key_text)) == NULL) {
         free(history);
         return cdb_error_memory();
     }
     history->repo = snapshot->db->repo;
-    history->reverse = options->reverse != 0;
-    history->no_value = options->no_value != 0;
-    history->patch = options->patch != 0;
-    int result = cdb_key_parse(&key, key_text, strlen(key_text));
+    history->reverse = asked.reverse != 0;
+    history->no_value = asked.no_value != 0;
+    history->patch = asked.patch != 0;
+    result = cdb_key_parse(&key, key_text, strlen(key_text));
     if (result == 0)
-        result = resolve_bounds(snapshot, options, &bounds);
+        result = resolve_bounds(snapshot, &asked, &bounds);
     if (result == 0)
-        result = cdb_versions_find(&snapshot->point, &key, options->limit, bounds.since_or_null, bounds.until_or_null,
+        result = cdb_versions_find(&snapshot->point, &key, asked.limit, bounds.since_or_null, bounds.until_or_null,
                                    &history->versions, &ever);
     if (result == 0 && !ever) {
         cdb_error_set(CHRONDB_NOTFOUND, "not_found", "not found, now or ever");
@@ -115,8 +117,9 @@ static int read_values(struct chrondb_history *history, const struct cdb_version
 
 int chrondb_history_next(chrondb_history *history, chrondb_version_info *version)
 {
-    if (history->next >= history->versions.count)
-        return CHRONDB_END;
+    int result = cdb_enter(history->repo);
+    if (result != 0 || history->next >= history->versions.count)
+        return result != 0 ? result : CHRONDB_END;
     size_t index = history->reverse ? history->versions.count - 1 - history->next : history->next;
     const struct cdb_version *found = &history->versions.versions[index];
     history->next++;
@@ -235,17 +238,20 @@ static int moment_at(struct chrondb_log *log, uint64_t position, struct cdb_mome
 
 int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrondb_history_options *options)
 {
+    chrondb_history_options asked;
     struct bounds bounds;
-    cdb_error_clear();
-    if (options == NULL)
-        options = &no_options;
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_history_options");
+    if (result != 0)
+        return result;
     struct chrondb_log *log = calloc(1, sizeof(*log));
     if (log == NULL)
         return cdb_error_memory();
     log->repo = snapshot->db->repo;
     log->point = &snapshot->point;
-    log->reverse = options->reverse != 0;
-    int result = resolve_bounds(snapshot, options, &bounds);
+    log->reverse = asked.reverse != 0;
+    result = resolve_bounds(snapshot, &asked, &bounds);
     if (result == 0 && cut_by_catalog(log, &bounds) != 0)
         result = cut_by_timeline(log, &bounds);
     if (result != 0) {
@@ -254,8 +260,8 @@ int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrond
     }
     if (log->first > log->end)
         log->first = log->end;
-    if (options->limit > 0 && log->end - log->first > options->limit)
-        log->first = log->end - options->limit;
+    if (asked.limit > 0 && log->end - log->first > asked.limit)
+        log->first = log->end - asked.limit;
     *out = log;
     return 0;
 }
@@ -302,9 +308,10 @@ int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chro
                      size_t *change_count)
 {
     struct cdb_moment moment;
-    if (log->first >= log->end)
-        return CHRONDB_END;
-    int result = moment_at(log, log->reverse ? log->first++ : --log->end, &moment);
+    int result = cdb_enter(log->repo);
+    if (result != 0 || log->first >= log->end)
+        return result != 0 ? result : CHRONDB_END;
+    result = moment_at(log, log->reverse ? log->first++ : --log->end, &moment);
     if (result == 0)
         result = find_changes(log, &moment.commit);
     if (result == 0)
@@ -320,11 +327,14 @@ int chrondb_log_value(chrondb_log *log, size_t index, const char **value, size_t
     cdb_error_clear();
     *value = NULL;
     *size = 0;
+    int result = cdb_enter(log->repo);
+    if (result != 0)
+        return result;
     if (index >= log->found.count)
         return cdb_error(CHRONDB_EUSAGE, "usage", "the commit has not so many changes");
     const struct cdb_change *change = &log->found.changes[index];
-    int result = cdb_oid_is_zero(&change->new_blob) ? cdb_error(CHRONDB_NOTFOUND, "not_found", "not found")
-                                                    : cdb_blob_document(log->repo, &change->new_blob, text);
+    result = cdb_oid_is_zero(&change->new_blob) ? cdb_error(CHRONDB_NOTFOUND, "not_found", "not found")
+                                                : cdb_blob_document(log->repo, &change->new_blob, text);
     if (result != 0) {
         cdb_error_about("cannot read", change->key);
         return result;
@@ -369,12 +379,14 @@ static bool has_prefix(const struct cdb_change *change, const char *const *prefi
 int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapshot *to, const char *const *prefixes,
                       size_t count)
 {
-    cdb_error_clear();
+    int result = cdb_enter(to->db->repo);
+    if (result != 0)
+        return result;
     struct chrondb_diff *diff = calloc(1, sizeof(*diff));
     if (diff == NULL)
         return cdb_error_memory();
     diff->repo = to->db->repo;
-    int result = cdb_docs_diff(diff->repo->objects, &from->root, &to->root, &diff->changes);
+    result = cdb_docs_diff(diff->repo->objects, &from->root, &to->root, &diff->changes);
     if (result != 0) {
         chrondb_diff_free(diff);
         return result;
@@ -390,8 +402,9 @@ int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapsh
 
 int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference)
 {
-    if (diff->next >= diff->changes.count)
-        return CHRONDB_END;
+    int result = cdb_enter(diff->repo);
+    if (result != 0 || diff->next >= diff->changes.count)
+        return result != 0 ? result : CHRONDB_END;
     const struct cdb_change *change = &diff->changes.changes[diff->next++];
     bool has_old = !cdb_oid_is_zero(&change->old_blob), has_new = !cdb_oid_is_zero(&change->new_blob), has = false;
     int result = 0;

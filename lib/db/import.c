@@ -13,6 +13,7 @@
 #include "store/identity.h"
 #include "store/key.h"
 #include "util/error.h"
+#include "util/options.h"
 #include "util/time.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
@@ -117,14 +118,16 @@ static int open_window(chrondb_import *import)
 
 int chrondb_import_open(chrondb_import **out, chrondb *db, const chrondb_import_options *options)
 {
-    cdb_error_clear();
+    int result = cdb_enter(db->repo);
+    if (result != 0)
+        return result;
     chrondb_import *import = calloc(1, sizeof(*import));
     if (import == NULL)
         return cdb_error_memory();
     import->db = db;
-    if (options != NULL)
-        import->options = *options;
-    int result = check_options(import);
+    result = cdb_options_read(&import->options, sizeof(import->options), options, "chrondb_import_options");
+    if (result == 0)
+        result = check_options(import);
     if (result == 0)
         result = cdb_repo_attend(db->repo);
     if (result == 0)
@@ -147,7 +150,7 @@ int chrondb_import_open(chrondb_import **out, chrondb *db, const chrondb_import_
 
 void chrondb_import_free(chrondb_import *import)
 {
-    if (import == NULL)
+    if (import == NULL || !cdb_is_ours(import->db->repo))
         return;
     cdb_pipeline_free(import->pipeline);
     cdb_window_free(import->window);
@@ -332,8 +335,9 @@ static int check_usable(const chrondb_import *import)
 
 int chrondb_import_line(chrondb_import *import, const char *line, size_t size)
 {
-    cdb_error_clear();
-    int result = check_usable(import);
+    int result = cdb_enter(import->db->repo);
+    if (result == 0)
+        result = check_usable(import);
     while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
         size--;
     if (result == 0 && !import->started)
@@ -369,8 +373,9 @@ static void bring_up_index(chrondb_import *import)
 
 int chrondb_import_finish(chrondb_import *import)
 {
-    cdb_error_clear();
-    int result = check_usable(import);
+    int result = cdb_enter(import->db->repo);
+    if (result == 0)
+        result = check_usable(import);
     if (result != 0)
         return result;
     if (import->resume.now.lines < import->skip.lines)
@@ -396,8 +401,9 @@ int chrondb_import_finish(chrondb_import *import)
 
 int chrondb_import_stop(chrondb_import *import)
 {
-    cdb_error_clear();
-    int result = check_usable(import);
+    int result = cdb_enter(import->db->repo);
+    if (result == 0)
+        result = check_usable(import);
     if (result == 0)
         result = cdb_pipeline_drain(import->pipeline);
     if (result == 0)
@@ -409,13 +415,13 @@ int chrondb_import_stop(chrondb_import *import)
 void chrondb_import_get_report(const chrondb_import *import, chrondb_import_report *report)
 {
     const struct cdb_window_counts *counts = cdb_window_counts(import->window);
-    *report = (chrondb_import_report){.size = sizeof(*report),
-                                      .lines = import->lines,
-                                      .resumed = import->resumed,
-                                      .durable_lines = import->durable_lines,
-                                      .commits = counts->commits,
-                                      .puts = counts->puts,
-                                      .deletes = counts->deletes};
+    chrondb_import_report known = {.lines = import->lines,
+                                   .resumed = import->resumed,
+                                   .durable_lines = import->durable_lines,
+                                   .commits = counts->commits,
+                                   .puts = counts->puts,
+                                   .deletes = counts->deletes};
     if (!cdb_oid_is_zero(cdb_window_head(import->window)))
-        cdb_oid_format(cdb_window_head(import->window), report->head);
+        cdb_oid_format(cdb_window_head(import->window), known.head);
+    cdb_report_write(report, &known, sizeof(known));
 }

@@ -13,6 +13,7 @@
 #include "store/refs.h"
 #include "util/error.h"
 #include "util/fs.h"
+#include "util/options.h"
 
 struct totals {
     uint64_t documents, tables;
@@ -157,25 +158,34 @@ static int ask_trees(chrondb_snapshot *snapshot, chrondb_info *info)
     return result;
 }
 
-int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info)
+static int measure(chrondb_snapshot *snapshot, chrondb_info *info)
 {
-    chrondb_snapshot *snapshot = NULL;
-    cdb_error_clear();
-    int result = chrondb_snapshot_open(&snapshot, db, branch, NULL);
-    if (result != 0)
-        return result;
-    *info = (chrondb_info){.size = info->size, .path = db->repo->path, .format = CDB_FORMAT_VERSION};
+    chrondb *db = snapshot->db;
     memcpy(info->head, snapshot->hex, sizeof(info->head));
     name_branch(snapshot, info);
-    if (ask_catalog(snapshot, info) != 0)
-        result = ask_trees(snapshot, info);
-    if (result == 0) {
-        measure_disk(db->repo->dir, info);
-        ask_shelf(db, snapshot->ref, info);
-        cdb_db_index_measure(db, &info->index_bytes, &info->index_segments);
-        if (db->index.path == NULL)
-            info->disk_bytes += info->index_bytes;
-    }
+    int result = ask_catalog(snapshot, info) == 0 ? 0 : ask_trees(snapshot, info);
+    if (result != 0)
+        return result;
+    measure_disk(db->repo->dir, info);
+    ask_shelf(db, snapshot->ref, info);
+    cdb_db_index_measure(db, &info->index_bytes, &info->index_segments);
+    if (db->index.path == NULL)
+        info->disk_bytes += info->index_bytes;
+    return 0;
+}
+
+int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info)
+{
+    chrondb_info known = {.path = db->repo->path, .format = CDB_FORMAT_VERSION};
+    chrondb_snapshot *snapshot = NULL;
+    cdb_error_clear();
+    int result = cdb_report_check(info, "chrondb_info");
+    if (result == 0)
+        result = chrondb_snapshot_open(&snapshot, db, branch, NULL);
+    if (result == 0)
+        result = measure(snapshot, &known);
+    if (result == 0)
+        cdb_report_write(info, &known, sizeof(known));
     chrondb_snapshot_free(snapshot);
     return result;
 }

@@ -8,6 +8,7 @@
 #include "db/handle.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/options.h"
 
 #define STEPS_IN_TABLE 16 /* keys of one table that are passed over before it is jumped over */
 
@@ -260,8 +261,6 @@ static int keys_next(struct keys *keys, const char **key, size_t *len, struct cd
 
 /* ---- list --------------------------------------------------------------------------------------- */
 
-static const chrondb_range everything = {.size = sizeof(everything)};
-
 struct chrondb_list {
     struct keys keys;
     bool keys_only;
@@ -270,14 +269,17 @@ struct chrondb_list {
 
 int chrondb_list_open(chrondb_list **out, chrondb_snapshot *snapshot, const chrondb_range *range)
 {
-    cdb_error_clear();
-    if (range == NULL)
-        range = &everything;
+    chrondb_range asked;
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), range, "chrondb_range");
+    if (result != 0)
+        return result;
     struct chrondb_list *list = calloc(1, sizeof(*list));
     if (list == NULL)
         return cdb_error_memory();
-    list->keys_only = range->keys_only != 0;
-    int result = keys_open(&list->keys, snapshot, range);
+    list->keys_only = asked.keys_only != 0;
+    result = keys_open(&list->keys, snapshot, &asked);
     if (result != 0) {
         chrondb_list_free(list);
         return result;
@@ -291,7 +293,9 @@ int chrondb_list_next(chrondb_list *list, chrondb_entry *entry)
     struct cdb_oid blob;
     const char *key;
     size_t len;
-    int result = keys_next(&list->keys, &key, &len, &blob);
+    int result = cdb_enter(list->keys.snapshot->db->repo);
+    if (result == 0)
+        result = keys_next(&list->keys, &key, &len, &blob);
     if (result != 0)
         return result;
     *entry = (chrondb_entry){.key = key};
@@ -309,7 +313,7 @@ int chrondb_list_next(chrondb_list *list, chrondb_entry *entry)
 
 void chrondb_list_free(chrondb_list *list)
 {
-    if (list == NULL)
+    if (list == NULL || !cdb_is_ours(list->keys.snapshot->db->repo))
         return;
     keys_release(&list->keys);
     cdb_buf_release(&list->value);
@@ -355,13 +359,14 @@ static int count_keys(struct keys *keys, uint64_t *count)
 int chrondb_count(chrondb_snapshot *snapshot, const chrondb_range *range, uint64_t *count)
 {
     struct keys keys;
-    cdb_error_clear();
+    chrondb_range asked;
     *count = 0;
-    if (range == NULL)
-        range = &everything;
-    if (known_count(snapshot, range, count) == 0)
-        return 0;
-    int result = keys_open(&keys, snapshot, range);
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), range, "chrondb_range");
+    if (result != 0 || known_count(snapshot, &asked, count) == 0)
+        return result;
+    result = keys_open(&keys, snapshot, &asked);
     if (result == 0)
         result = count_keys(&keys, count);
     keys_release(&keys);
@@ -394,9 +399,11 @@ int chrondb_tables(chrondb_snapshot *snapshot, int (*each)(void *context, const 
                    void *context)
 {
     struct tables tables = {0};
-    cdb_error_clear();
+    int result = cdb_enter(snapshot->db->repo);
+    if (result != 0)
+        return result;
     struct cdb_view *view = cdb_point_view(&snapshot->point);
-    int result = view != NULL ? cdb_view_tables(view, snapshot->point.end, add_table, &tables) : CDB_WITHOUT;
+    result = view != NULL ? cdb_view_tables(view, snapshot->point.end, add_table, &tables) : CDB_WITHOUT;
     if (result == 0) {
         for (size_t i = 0; result == 0 && i < tables.count; i++)
             result = each(context, tables.list[i].name, tables.list[i].count);

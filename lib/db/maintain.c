@@ -14,6 +14,7 @@
 #include "util/background.h"
 #include "util/error.h"
 #include "util/fault.h"
+#include "util/options.h"
 
 #define SAVE_BYTES      ((size_t)32 << 20) /* in memory, before they become a segment */
 #define WRITER_WAIT_MS  5000
@@ -359,26 +360,37 @@ static int count_keys(const struct builder *builder, uint64_t *keys)
     return result;
 }
 
+static int reindex(struct builder *builder, chrondb_reindex_report *report)
+{
+    uint64_t segments;
+    int lock;
+    int result = cdb_repo_attend(builder->db->repo);
+    if (result == 0)
+        result = cdb_db_index_lock(builder->db, REINDEX_WAIT_MS, &builder->dir, &lock);
+    if (result != 0)
+        return result;
+    result = build(builder, true);
+    if (result == 0)
+        result = count_keys(builder, &report->keys);
+    if (result == 0) {
+        report->branches = builder->branches;
+        report->commits = builder->done;
+        cdb_db_index_measure(builder->db, &report->bytes, &segments);
+    }
+    cdb_db_index_unlock(&builder->dir, &lock);
+    return result;
+}
+
 int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report)
 {
     struct builder builder = {.db = db, .all = true, .progress = progress, .context = context};
-    uint64_t segments;
-    int lock;
-    cdb_error_clear();
-    *report = (chrondb_reindex_report){.size = report->size};
-    int result = cdb_repo_attend(db->repo);
+    chrondb_reindex_report known = {.size = sizeof(known)};
+    int result = cdb_enter(db->repo);
+    if (result == 0 && report != NULL)
+        result = cdb_report_check(report, "chrondb_reindex_report");
     if (result == 0)
-        result = cdb_db_index_lock(db, REINDEX_WAIT_MS, &builder.dir, &lock);
-    if (result != 0)
-        return result;
-    result = build(&builder, true);
-    if (result == 0)
-        result = count_keys(&builder, &report->keys);
-    if (result == 0) {
-        report->branches = builder.branches;
-        report->commits = builder.done;
-        cdb_db_index_measure(db, &report->bytes, &segments);
-    }
-    cdb_db_index_unlock(&builder.dir, &lock);
+        result = reindex(&builder, &known);
+    if (report != NULL)
+        cdb_report_write(report, &known, sizeof(known));
     return result;
 }

@@ -8,12 +8,15 @@
 
 #include "util/error.h"
 #include "util/fault.h"
+#include "util/options.h"
 
 #define PLANS 4 /* without the lock; the one after them is made with it */
 
 int chrondb_merge_new(chrondb_merge **out, chrondb *db)
 {
-    cdb_error_clear();
+    int result = cdb_enter(db->repo);
+    if (result != 0)
+        return result;
     struct chrondb_merge *merge = calloc(1, sizeof(*merge));
     if (merge == NULL)
         return cdb_error_memory();
@@ -304,13 +307,17 @@ static int run_merge(struct cdb_merge_run *run)
 
 int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_merge_options *options)
 {
-    static const chrondb_write_options no_write = {.size = sizeof(no_write)};
-    static const chrondb_merge_options defaults = {.size = sizeof(defaults)};
-    struct cdb_merge_run run = {
-        .merge = merge, .source_name = source, .options = options != NULL ? options : &defaults};
+    chrondb_merge_options asked;
+    chrondb_write_options write;
+    struct cdb_merge_run run = {.merge = merge, .source_name = source, .options = &asked};
     struct cdb_buf ref = CDB_BUF_INIT;
-    cdb_error_clear();
-    int result = check_not_done(merge);
+    int result = cdb_enter(merge->db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_merge_options");
+    if (result == 0)
+        result = cdb_options_read(&write, sizeof(write), asked.write, "chrondb_write_options");
+    if (result == 0)
+        result = check_not_done(merge);
     if (result != 0)
         return result;
     merge->done = true;
@@ -318,15 +325,15 @@ int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_me
                                           .memory = &merge->memory,
                                           .settle = cdb_merge_settle,
                                           .context = &run,
-                                          .progress = run.options->progress,
-                                          .progress_context = run.options->progress_context};
+                                          .progress = asked.progress,
+                                          .progress_context = asked.progress_context};
     run.stamp.repo = merge->db->repo;
-    run.stamp.options = run.options->write != NULL ? run.options->write : &no_write;
+    run.stamp.options = &write;
     result = cdb_decisions_sort(&merge->decisions);
     if (result == 0)
         result = cdb_stamp_prepare(&run.stamp);
     if (result == 0)
-        result = cdb_branch_resolve(merge->db, run.stamp.options->branch, &ref);
+        result = cdb_branch_resolve(merge->db, write.branch, &ref);
     run.ref = cdb_buf_str(&ref);
     if (result == 0)
         result = run_merge(&run);

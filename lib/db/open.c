@@ -7,12 +7,51 @@
 #include <unistd.h>
 
 #include "db/handle.h"
+#include "store/lock.h"
 #include "util/background.h"
 #include "util/error.h"
+#include "util/options.h"
 
 /* One instance a database and process: the only state of the library that outlives a call's handle. */
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct chrondb *registry;
+
+/* ---- fork ---------------------------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&registry_mutex);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&registry_mutex);
+}
+
+/* The child begins anew. What its parent's threads were doing cannot be finished or freed here, but a lock that they
+ * hold must not live on with the child. */
+static void after_fork_in_child(void)
+{
+    registry = NULL;
+    cdb_locks_forget();
+    pthread_mutex_unlock(&registry_mutex);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+int cdb_enter(const struct cdb_repo *repo)
+{
+    cdb_error_clear();
+    if (cdb_is_ours(repo))
+        return 0;
+    return cdb_error(CHRONDB_EUSAGE, "wrong_process",
+                     "the database was opened before this process was forked; open it anew in the child");
+}
+
+/* ---- instances ------------------------------------------------------------------------------------ */
 
 const char *chrondb_version(void)
 {
@@ -23,7 +62,7 @@ const char *chrondb_version(void)
 static struct chrondb *shared_instance(dev_t device, ino_t inode)
 {
     for (struct chrondb *db = registry; db != NULL; db = db->next) {
-        if (db->repo->device == device && db->repo->inode == inode && db->owner == getpid()) {
+        if (db->repo->device == device && db->repo->inode == inode && cdb_is_ours(db->repo)) {
             db->references++;
             return db;
         }
@@ -65,7 +104,6 @@ static struct chrondb *share(struct cdb_repo *repo, const char *index_path)
     struct chrondb *db = shared_instance(repo->device, repo->inode);
     if (db == NULL) {
         fresh->references = 1;
-        fresh->owner = getpid();
         fresh->next = registry;
         registry = db = fresh;
     }
@@ -77,27 +115,30 @@ static struct chrondb *share(struct cdb_repo *repo, const char *index_path)
 
 int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options)
 {
-    static const chrondb_open_options defaults = {.size = sizeof(defaults)};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    chrondb_open_options asked;
     struct cdb_repo *repo = NULL;
     unsigned flags = 0;
+    pthread_once(&once, watch_forks);
     cdb_error_clear();
-    if (options == NULL)
-        options = &defaults;
+    int result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_open_options");
+    if (result != 0)
+        return result;
     if (path == NULL || *path == '\0')
         return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty");
     if (strlen(path) >= PATH_MAX)
         return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is too long");
-    flags |= (options->flags & CHRONDB_OPEN_CREATE) != 0 ? CDB_CREATE : 0;
-    flags |= (options->flags & CHRONDB_OPEN_ADOPT) != 0 ? CDB_ADOPT : 0;
+    flags |= (asked.flags & CHRONDB_OPEN_CREATE) != 0 ? CDB_CREATE : 0;
+    flags |= (asked.flags & CHRONDB_OPEN_ADOPT) != 0 ? CDB_ADOPT : 0;
     struct chrondb *db = find_shared(path);
     if (db != NULL) {
         *out = db;
         return 0;
     }
-    int result = cdb_repo_open(&repo, path, flags, options->notice, options->notice_context);
+    result = cdb_repo_open(&repo, path, flags, asked.notice, asked.notice_context);
     if (result != 0)
         return result;
-    db = share(repo, options->index_path);
+    db = share(repo, asked.index_path);
     if (db == NULL)
         return CHRONDB_ESYSTEM;
     *out = db;
@@ -106,7 +147,7 @@ int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *op
 
 void chrondb_close(chrondb *db)
 {
-    if (db == NULL)
+    if (db == NULL || !cdb_is_ours(db->repo))
         return;
     pthread_mutex_lock(&registry_mutex);
     bool last = --db->references == 0;
@@ -145,8 +186,8 @@ static int maintain(void *context)
 
 int chrondb_maintain(chrondb *db)
 {
-    cdb_error_clear();
-    return cdb_background(maintain, db);
+    int result = cdb_enter(db->repo);
+    return result == 0 ? cdb_background(maintain, db) : result;
 }
 
 int chrondb_maintenance_due(const chrondb *db)

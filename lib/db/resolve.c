@@ -48,6 +48,31 @@ int cdb_branch_resolve(chrondb *db, const char *branch, struct cdb_buf *ref)
     return result;
 }
 
+static int check_new_branch(chrondb *db, const char *branch, struct cdb_buf *ref)
+{
+    struct cdb_buf other = CDB_BUF_INIT, quoted = CDB_BUF_INIT;
+    int result = cdb_ref_new_name(CDB_HEADS, "branch", branch, ref);
+    if (result == 0)
+        result = cdb_ref_in_the_way(db->repo->dir, ref->ptr, &other);
+    if (result == 1) {
+        cdb_buf_add_quoted(&quoted, other.ptr + strlen(CDB_HEADS), other.len - strlen(CDB_HEADS));
+        result = cdb_error(CHRONDB_ECONFLICT, "in_the_way",
+                           "%s is in the way: git can have a branch 'a' or 'a/b', not both", cdb_buf_str(&quoted));
+    }
+    cdb_buf_release(&other);
+    cdb_buf_release(&quoted);
+    return result;
+}
+
+int cdb_branch_for_write(chrondb *db, const char *branch, bool create, struct cdb_buf *ref)
+{
+    int result = cdb_branch_resolve(db, branch, ref);
+    if (!create || result != CHRONDB_EUSAGE || strcmp(chrondb_last_error()->name, "no_branch") != 0)
+        return result;
+    cdb_error_clear();
+    return check_new_branch(db, branch, ref);
+}
+
 /* ---- refs and commits as WHEN ------------------------------------------------------------------- */
 
 /* From a tag object to the commit that it names in the end. */

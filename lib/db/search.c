@@ -10,6 +10,7 @@
 #include "store/refs.h"
 #include "text/analyzer.h"
 #include "util/error.h"
+#include "util/options.h"
 
 /* ---- which state ------------------------------------------------------------------------------- */
 
@@ -112,13 +113,17 @@ static int run(struct chrondb_search *search)
 
 static int new_search(struct chrondb_search **out, chrondb_snapshot *snapshot, const chrondb_search_options *options)
 {
+    int result = cdb_enter(snapshot->db->repo);
+    if (result != 0)
+        return result;
     struct chrondb_search *search = calloc(1, sizeof(*search));
-    cdb_error_clear();
     if (search == NULL)
         return cdb_error_memory();
+    *out = search;
     search->db = snapshot->db;
-    if (options != NULL)
-        search->options = *options;
+    result = cdb_options_read(&search->options, sizeof(search->options), options, "chrondb_search_options");
+    if (result != 0)
+        return result;
     search->state = (struct cdb_ft_state){.db = snapshot->db,
                                           .ref = snapshot->ref,
                                           .head = snapshot->point.head,
@@ -126,7 +131,6 @@ static int new_search(struct chrondb_search **out, chrondb_snapshot *snapshot, c
                                           .root = snapshot->root,
                                           .progress = search->options.progress,
                                           .context = search->options.progress_context};
-    *out = search;
     return cdb_search_read_options(search);
 }
 
@@ -197,7 +201,7 @@ int chrondb_search_ast_branch(const char *text, size_t size, chrondb_buffer *bra
 
 void chrondb_search_free(chrondb_search *search)
 {
-    if (search == NULL)
+    if (search == NULL || !cdb_is_ours(search->db->repo))
         return;
     cdb_search_result_release(&search->result);
     cdb_ft_reader_close(search->reader);

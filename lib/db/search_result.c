@@ -7,6 +7,7 @@
 #include "db/handle.h"
 #include "db/search.h"
 #include "util/error.h"
+#include "util/options.h"
 
 int cdb_search_document(struct chrondb_search *search, const char *key_text, size_t len, struct cdb_buf *out)
 {
@@ -58,12 +59,12 @@ static bool has_scores(const struct chrondb_search *search)
 
 int chrondb_search_next(chrondb_search *search, chrondb_hit *hit)
 {
-    cdb_error_clear();
-    if (search->next >= search->result.count)
-        return CHRONDB_END;
+    int result = cdb_enter(search->db->repo);
+    if (result != 0 || search->next >= search->result.count)
+        return result != 0 ? result : CHRONDB_END;
     const struct cdb_search_hit *found = &search->result.hits[search->next];
     *hit = (chrondb_hit){.key = found->key, .score = has_scores(search) ? (double)found->score : NAN};
-    int result = search->options.explain != 0 ? tell_scores(search, found, hit) : 0;
+    result = search->options.explain != 0 ? tell_scores(search, found, hit) : 0;
     if (result == 0 && search->options.keys_only == 0) {
         result = cdb_search_document(search, found->key, found->key_len, &search->value);
         hit->value = cdb_buf_str(&search->value);
@@ -126,17 +127,18 @@ int chrondb_search_step(const chrondb_search *search, size_t index, chrondb_step
 
 void chrondb_search_get_stats(const chrondb_search *search, chrondb_search_stats *stats)
 {
-    *stats = (chrondb_search_stats){
-        .size = stats->size, .segments = search->reader->view.count, .caught_up = search->reader->caught_up};
+    chrondb_search_stats known = {.segments = search->reader->view.count, .caught_up = search->reader->caught_up};
+    cdb_report_write(stats, &known, sizeof(known));
 }
 
 int chrondb_search_highlight(chrondb_search *search, const char *json, size_t size, const chrondb_mark **marks,
                              size_t *count)
 {
-    cdb_error_clear();
     *count = 0;
     *marks = NULL;
-    int result = chrondb_json_check(json, size);
+    int result = cdb_enter(search->db->repo);
+    if (result == 0)
+        result = chrondb_json_check(json, size);
     if (result != 0)
         return result;
     free(search->marks);

@@ -27,12 +27,14 @@ int chrondb_snapshot_open(chrondb_snapshot **out, chrondb *db, const char *branc
 {
     struct cdb_buf ref = CDB_BUF_INIT;
     struct cdb_oid head;
-    cdb_error_clear();
+    int result = cdb_enter(db->repo);
+    if (result != 0)
+        return result;
     struct chrondb_snapshot *snapshot = calloc(1, sizeof(*snapshot));
     if (snapshot == NULL)
         return cdb_error_memory();
     snapshot->db = db;
-    int result = cdb_repo_attend(db->repo);
+    result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = cdb_branch_resolve(db, branch, &ref);
     if (result == 0)
@@ -54,7 +56,7 @@ int chrondb_snapshot_open(chrondb_snapshot **out, chrondb *db, const char *branc
 
 void chrondb_snapshot_free(chrondb_snapshot *snapshot)
 {
-    if (snapshot == NULL)
+    if (snapshot == NULL || !cdb_is_ours(snapshot->db->repo))
         return;
     cdb_point_release(&snapshot->point);
     free(snapshot->ref);
@@ -68,9 +70,8 @@ const char *chrondb_snapshot_commit(const chrondb_snapshot *snapshot)
 
 int chrondb_snapshot_time(chrondb_snapshot *snapshot, chrondb_time *time)
 {
-    int result = 0;
-    cdb_error_clear();
-    if (!snapshot->has_time && !cdb_oid_is_zero(&snapshot->commit))
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0 && !snapshot->has_time && !cdb_oid_is_zero(&snapshot->commit))
         result = cdb_point_time(&snapshot->point, &snapshot->time);
     snapshot->has_time = result == 0;
     *time = snapshot->time;
@@ -82,8 +83,9 @@ int chrondb_snapshot_time(chrondb_snapshot *snapshot, chrondb_time *time)
 static int find(chrondb_snapshot *snapshot, const char *key_text, struct cdb_lookup *lookup)
 {
     struct cdb_key key;
-    cdb_error_clear();
-    int result = cdb_key_parse(&key, key_text, strlen(key_text));
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0)
+        result = cdb_key_parse(&key, key_text, strlen(key_text));
     if (result == 0)
         result = cdb_docs_find(snapshot->db->repo->objects, &snapshot->root, &key, NULL, lookup);
     if (result == 0 && !lookup->found) {
@@ -115,5 +117,16 @@ int chrondb_exists(chrondb_snapshot *snapshot, const char *key)
     int result = find(snapshot, key, &lookup);
     if (result != 0 && result != CHRONDB_EUSAGE)
         cdb_error_about("cannot find", key);
+    return result;
+}
+
+int chrondb_get_at(chrondb *db, const char *branch, const char *when, const char *key, chrondb_buffer *value)
+{
+    chrondb_snapshot *snapshot = NULL;
+    value->size = 0;
+    int result = chrondb_snapshot_open(&snapshot, db, branch, when);
+    if (result == 0)
+        result = chrondb_get(snapshot, key, value);
+    chrondb_snapshot_free(snapshot);
     return result;
 }

@@ -11,6 +11,7 @@ void cdb_version_info_release(struct cdb_version_info *info)
 {
     cdb_buf_release(&info->content);
     cdb_buf_release(&info->author);
+    cdb_buf_release(&info->committer);
     cdb_buf_release(&info->message);
     cdb_buf_release(&info->decoded);
     cdb_buf_release(&info->meta_text);
@@ -70,16 +71,19 @@ int cdb_version_info_read(struct cdb_version_info *info, struct cdb_repo *repo, 
         return result;
     cdb_oid_format(oid, info->commit);
     cdb_buf_clear(&info->author);
+    cdb_buf_clear(&info->committer);
     cdb_buf_clear(&info->message);
     add_text(&info->author, commit.author, commit.author_len);
+    add_text(&info->committer, commit.committer, commit.committer_len);
     add_text(&info->message, commit.message, commit.message_len);
     result = read_meta(info, &commit);
-    if (result == 0 && (info->author.failed || info->message.failed))
+    if (result == 0 && (info->author.failed || info->committer.failed || info->message.failed))
         result = cdb_error_memory();
     memset(out, 0, sizeof(*out));
     out->commit = info->commit;
     out->time = time;
     out->author = cdb_buf_str(&info->author);
+    out->committer = cdb_buf_str(&info->committer);
     out->message = cdb_buf_str(&info->message);
     out->meta = info->meta;
     out->meta_count = info->meta_count;

@@ -9,7 +9,7 @@
 /* The memory behind a chrondb_version_info. Zero-initialise. */
 struct cdb_version_info {
     char commit[CDB_OID_HEX + 1];
-    struct cdb_buf content, author, message, decoded, meta_text;
+    struct cdb_buf content, author, committer, message, decoded, meta_text;
     const char **meta;
     size_t meta_count;
 };

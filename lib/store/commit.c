@@ -127,8 +127,6 @@ int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len)
 {
     const char *at = content, *end = content + len;
     struct line line = {NULL, 0};
-    const char *committer = NULL;
-    size_t committer_len;
     int64_t ignored, seconds = 0;
     memset(out, 0, sizeof(*out));
     if (!next_line(&at, end, &line) || !id_line(&line, "tree ", &out->tree))
@@ -146,8 +144,8 @@ int cdb_commit_parse(struct cdb_commit *out, const char *content, size_t len)
     for (; more && line.len > 0; more = next_line(&at, end, &line)) {
         if (out->author == NULL && starts_with(&line, "author "))
             parse_person((struct line){line.text + 7, line.len - 7}, &out->author, &out->author_len, &ignored);
-        else if (committer == NULL && starts_with(&line, "committer "))
-            parse_person((struct line){line.text + 10, line.len - 10}, &committer, &committer_len, &seconds);
+        else if (out->committer == NULL && starts_with(&line, "committer "))
+            parse_person((struct line){line.text + 10, line.len - 10}, &out->committer, &out->committer_len, &seconds);
     }
     out->message = at;
     out->message_len = (size_t)(end - at);

@@ -24,6 +24,8 @@ struct cdb_commit {
     size_t parent_count; /* any number: what is pushed may be an octopus */
     const char *author;  /* "NAME <MAIL>"; NULL if it has none */
     size_t author_len;
+    const char *committer; /* likewise */
+    size_t committer_len;
     chrondb_time time;   /* its own: from a trailer that is believed, else the committer's second */
     bool ours;           /* the trailer was believed */
     const char *message; /* without our trailers and trailing blank lines */

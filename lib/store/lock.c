@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,51 @@
 
 #include "util/array.h"
 #include "util/error.h"
+
+/* ---- descriptors ---------------------------------------------------------------------------------- */
+
+#define KNOWN_MAX 64
+
+/* Of locks that are held or waited for, plus one; 0: free. A lock belongs to the open file, which a child that is
+ * forked shares: unless it lets go, the lock outlives its owner. What finds no room here is as safe as a child is
+ * short. */
+static atomic_int known[KNOWN_MAX];
+
+static void know(int fd)
+{
+    for (int i = 0; i < KNOWN_MAX; i++) {
+        int none = 0;
+        if (atomic_compare_exchange_strong(&known[i], &none, fd + 1))
+            return;
+    }
+}
+
+/* Before it is closed: the number may be another file's right after. */
+static void forget(int fd)
+{
+    for (int i = 0; i < KNOWN_MAX; i++) {
+        int wanted = fd + 1;
+        if (atomic_compare_exchange_strong(&known[i], &wanted, 0))
+            return;
+    }
+}
+
+static void close_known(int fd)
+{
+    forget(fd);
+    close(fd);
+}
+
+void cdb_locks_forget(void)
+{
+    for (int i = 0; i < KNOWN_MAX; i++) {
+        int fd = atomic_exchange(&known[i], 0) - 1;
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+/* ---- waiting -------------------------------------------------------------------------------------- */
 
 /* The kernel queues waiters but knows no timeout, and a signal handler is not a library's to install: so a thread
  * waits in the kernel, and we wait for the thread. If we give up, the thread owns the descriptor and lets go of the
@@ -52,7 +98,7 @@ static void *wait_in_kernel(void *context)
     pthread_cond_signal(&waiter->done_changed);
     pthread_mutex_unlock(&waiter->mutex);
     if (abandoned) {
-        close(waiter->fd);
+        close_known(waiter->fd);
         waiter_free(waiter);
     }
     return NULL;
@@ -120,6 +166,8 @@ static int wait_for_lock(int fd, int timeout_ms)
     return error;
 }
 
+/* ---- taking --------------------------------------------------------------------------------------- */
+
 static int busy(const char *path, int timeout_ms)
 {
     int result = timeout_ms > 0
@@ -144,6 +192,7 @@ int cdb_lock_take(int *fd, int dir, const char *path, int timeout_ms)
     int file = openat(dir, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0)
         return cdb_error_errno(path, "cannot open the lock '%s'", path);
+    know(file);
     if (set_lock(file, F_OFD_SETLK) == 0) {
         *fd = file;
         return 0;
@@ -157,11 +206,11 @@ int cdb_lock_take(int *fd, int dir, const char *path, int timeout_ms)
     }
     if (error == 0) {
         int64_t left = timeout_ms - (cdb_monotonic_ms() - start);
-        close(file);
+        close_known(file);
         return cdb_lock_take(fd, dir, path, left > 0 ? (int)left : 0);
     }
     if (error != ETIMEDOUT)
-        close(file);
+        close_known(file);
     if (error == EAGAIN || error == EACCES || error == ETIMEDOUT)
         return busy(path, timeout_ms);
     errno = error;
@@ -174,7 +223,7 @@ void cdb_lock_release(int *fd)
     if (*fd < 0)
         return;
     fcntl(*fd, F_OFD_SETLK, &unlock);
-    close(*fd);
+    close_known(*fd);
     *fd = -1;
 }
 

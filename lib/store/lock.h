@@ -19,6 +19,8 @@
 int cdb_lock_take(int *fd, int dir, const char *path, int timeout_ms);
 /* Unlock (also for children that inherited the descriptor by a fork) and close; -1 is left alone. */
 void cdb_lock_release(int *fd);
+/* In a child, after a fork: close what was inherited of locks, so that none lives on with the child. */
+void cdb_locks_forget(void);
 /* Does a live process hold it? Takes nothing. */
 bool cdb_lock_is_held(int dir, const char *path);
 

@@ -260,6 +260,7 @@ static struct cdb_repo *repo_new(void)
         return NULL;
     }
     repo->dir = -1;
+    repo->owner = getpid();
     pthread_mutex_init(&repo->write_mutex, NULL);
     pthread_mutex_init(&repo->mutex, NULL);
     cdb_fs_boot_id(repo->boot);

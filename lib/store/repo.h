@@ -27,6 +27,7 @@ struct cdb_repo {
     int dir;
     dev_t device;
     ino_t inode;
+    pid_t owner; /* the process that opened it */
     struct cdb_objects *objects;
     char boot[CDB_BOOT_SIZE];
     bool created, adopted;

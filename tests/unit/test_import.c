@@ -76,6 +76,7 @@ static void end(struct fixture *fixture, bool finish)
 {
     if (finish)
         good(chrondb_import_finish(fixture->import));
+    fixture->report = (chrondb_import_report){.size = sizeof(fixture->report)};
     chrondb_import_get_report(fixture->import, &fixture->report);
     chrondb_import_free(fixture->import);
     fixture->import = NULL;

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What holds for all of chrondb.h: structs of other versions, children after a fork, writes of one document. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "chrondb.h"
+#include "scratch.h"
+
+struct fixture {
+    char *directory, *path;
+    chrondb *db;
+};
+
+static const chrondb_open_options create = {.size = sizeof(create), .flags = CHRONDB_OPEN_CREATE};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    fixture->directory = scratch_new();
+    fixture->path = scratch_path(fixture->directory, "db");
+    assert_int_equal(chrondb_open(&fixture->db, fixture->path, &create), 0);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    chrondb_close(fixture->db);
+    free(fixture->path);
+    scratch_remove(fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+static void good(int status)
+{
+    if (status != 0)
+        fail_msg("%d: %s", status, chrondb_last_error()->message);
+}
+
+static void expect(int status, int code, const char *name)
+{
+    const chrondb_error *error = chrondb_last_error();
+
+    if (status != code || strcmp(error->name, name) != 0)
+        fail_msg("%d '%s' instead of %d '%s': %s", status, error->name, code, name, error->message);
+}
+
+static void expect_document(chrondb *db, const char *branch, const char *key, const char *value)
+{
+    chrondb_buffer buffer = {NULL, 0, 0};
+    int status = chrondb_get_at(db, branch, NULL, key, &buffer);
+
+    assert_int_equal(status, value != NULL ? CHRONDB_OK : CHRONDB_NOTFOUND);
+    assert_string_equal(status == 0 ? buffer.data : "", value != NULL ? value : "");
+    chrondb_buffer_free(&buffer);
+}
+
+/* ---- structs of other versions --------------------------------------------------------------------- */
+
+/* A program built with a later header. */
+struct later_write_options {
+    chrondb_write_options known;
+    const char *later;
+};
+
+static void test_later_struct(void **state)
+{
+    struct fixture *fixture = *state;
+    struct later_write_options options = {.known = {.size = sizeof(options), .message = "hello"}};
+    chrondb_result result;
+
+    good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options.known, &result));
+    options.later = "set";
+    expect(chrondb_put(fixture->db, "k", "2", 1, NULL, &options.known, NULL), CHRONDB_EUSAGE, "usage");
+    assert_non_null(strstr(chrondb_last_error()->message, "chrondb_write_options"));
+    assert_non_null(strstr(chrondb_last_error()->message, CHRONDB_VERSION));
+    expect_document(fixture->db, NULL, "k", "1");
+}
+
+/* A program built with an earlier one: behind its struct is something else. */
+static void test_earlier_struct(void **state)
+{
+    struct fixture *fixture = *state;
+    chrondb_write_options options;
+
+    memset(&options, 0xa5, sizeof(options));
+    memset(&options, 0, offsetof(chrondb_write_options, meta));
+    options.size = offsetof(chrondb_write_options, meta);
+    options.message = "as before";
+    good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL));
+}
+
+static void test_no_size(void **state)
+{
+    struct fixture *fixture = *state;
+    static const size_t sizes[] = {0, 1, sizeof(size_t) - 1, (size_t)1 << 20, SIZE_MAX};
+    chrondb_snapshot *snapshot = NULL;
+    chrondb *db = NULL;
+    chrondb_list *list = NULL;
+    chrondb_log *log = NULL;
+    chrondb_history *history = NULL;
+    chrondb_import *import = NULL;
+    chrondb_search *search = NULL;
+    chrondb_merge *merge = NULL;
+    uint64_t count;
+
+    good(chrondb_put(fixture->db, "k", "1", 1, NULL, NULL, NULL));
+    good(chrondb_snapshot_open(&snapshot, fixture->db, NULL, NULL));
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        chrondb_open_options open = {.size = sizes[i]};
+        chrondb_range range = {.size = sizes[i]};
+        chrondb_write_options write = {.size = sizes[i]};
+        chrondb_condition condition = {.size = sizes[i]};
+        chrondb_history_options past = {.size = sizes[i]};
+        chrondb_import_options importing = {.size = sizes[i]};
+        chrondb_search_options searching = {.size = sizes[i]};
+        chrondb_merge_options merging = {.size = sizes[i]};
+        chrondb_info info = {.size = sizes[i]};
+        chrondb_gc_report gc = {.size = sizes[i]};
+        chrondb_reindex_report reindex = {.size = sizes[i]};
+        expect(chrondb_open(&db, fixture->path, &open), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_list_open(&list, snapshot, &range), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_count(snapshot, &range, &count), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_put(fixture->db, "k", "2", 1, NULL, &write, NULL), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_put(fixture->db, "k", "2", 1, &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_patch(fixture->db, "k", "2", 1, &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_delete(fixture->db, "k", &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_history_open(&history, snapshot, "k", &past), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_log_open(&log, snapshot, &past), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_import_open(&import, fixture->db, &importing), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_search_open(&search, snapshot, "*:*", &searching), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_search_open_ast(&search, snapshot, "{}", 2, &searching), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_get_info(fixture->db, NULL, &info), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_gc(fixture->db, NULL, NULL, &gc), CHRONDB_EUSAGE, "usage");
+        expect(chrondb_reindex(fixture->db, NULL, NULL, &reindex), CHRONDB_EUSAGE, "usage");
+        good(chrondb_merge_new(&merge, fixture->db));
+        expect(chrondb_merge_run(merge, "main", &merging), CHRONDB_EUSAGE, "usage");
+        chrondb_merge_free(merge);
+    }
+    assert_true(db == NULL && list == NULL && log == NULL && history == NULL && import == NULL && search == NULL);
+    chrondb_snapshot_free(snapshot);
+    expect_document(fixture->db, NULL, "k", "1");
+}
+
+static void test_reports(void **state)
+{
+    struct fixture *fixture = *state;
+    struct {
+        chrondb_info known;
+        char later[64];
+    } info;
+
+    memset(&info, 0x5a, sizeof(info));
+    info.known.size = sizeof(info);
+    good(chrondb_get_info(fixture->db, NULL, &info.known));
+    assert_int_equal(info.known.size, sizeof(info));
+    assert_string_equal(info.known.branch, "main");
+    for (size_t i = 0; i < sizeof(info.later); i++)
+        assert_int_equal(info.later[i], 0);
+    memset(&info, 0x5a, sizeof(info));
+    info.known.size = offsetof(chrondb_info, head);
+    good(chrondb_get_info(fixture->db, NULL, &info.known));
+    assert_string_equal(info.known.branch, "main");
+    for (const char *p = info.known.head; p < (const char *)(&info + 1); p++)
+        assert_int_equal(*p, 0x5a);
+}
+
+/* ---- one document ------------------------------------------------------------------------------------ */
+
+static void test_single_writes(void **state)
+{
+    struct fixture *fixture = *state;
+    chrondb_condition absent = {.size = sizeof(absent), .flags = CHRONDB_IF_ABSENT};
+    chrondb_result first, result;
+    chrondb_buffer value = {NULL, 0, 0};
+    const char *key = "user:1";
+
+    good(chrondb_put(fixture->db, key, "{\"a\": 1.0}", 10, &absent, NULL, &first));
+    assert_ptr_equal(first.key, key);
+    assert_int_equal(first.status, CHRONDB_CREATED);
+    assert_int_equal(strlen(first.commit), CHRONDB_HEX_SIZE);
+    expect(chrondb_put(fixture->db, key, "2", 1, &absent, NULL, &result), CHRONDB_ECONFLICT, "conflict");
+    assert_string_equal(chrondb_last_error()->current, first.commit);
+    good(chrondb_put(fixture->db, key, "{\"a\": 1.0}", 10, NULL, NULL, &result));
+    assert_int_equal(result.status, CHRONDB_UNCHANGED);
+    assert_string_equal(result.commit, first.commit);
+    good(chrondb_patch(fixture->db, key, "{\"b\":2}", 7, NULL, NULL, &result));
+    assert_int_equal(result.status, CHRONDB_UPDATED);
+    expect_document(fixture->db, NULL, key, "{\"a\": 1.0, \"b\": 2}");
+    good(chrondb_get_at(fixture->db, NULL, first.commit, key, &value));
+    assert_string_equal(value.data, "{\"a\": 1.0}");
+    good(chrondb_delete(fixture->db, key, NULL, NULL, &result));
+    assert_int_equal(result.status, CHRONDB_DELETED);
+    expect(chrondb_delete(fixture->db, key, NULL, NULL, &result), CHRONDB_NOTFOUND, "not_found");
+    expect(chrondb_patch(fixture->db, key, "{}", 2, NULL, NULL, &result), CHRONDB_NOTFOUND, "not_found");
+    expect(chrondb_get_at(fixture->db, NULL, NULL, key, &value), CHRONDB_NOTFOUND, "not_found");
+    assert_int_equal(value.size, 0);
+    expect(chrondb_put(fixture->db, key, "{", 1, NULL, NULL, &result), CHRONDB_EINVALID, "invalid_json");
+    expect(chrondb_get_at(fixture->db, "none", NULL, key, &value), CHRONDB_EUSAGE, "no_branch");
+    expect(chrondb_get_at(fixture->db, NULL, "whenever", key, &value), CHRONDB_EUSAGE, "invalid_time");
+    chrondb_buffer_free(&value);
+}
+
+static void test_new_branch(void **state)
+{
+    struct fixture *fixture = *state;
+    chrondb_write_options options = {.size = sizeof(options), .branch = "draft"};
+    chrondb_snapshot *snapshot = NULL;
+    uint64_t count = 0;
+
+    good(chrondb_put(fixture->db, "main:1", "1", 1, NULL, NULL, NULL));
+    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_EUSAGE, "no_branch");
+    options.create_branch = 1;
+    good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL));
+    good(chrondb_put(fixture->db, "k", "2", 1, NULL, &options, NULL));
+    good(chrondb_snapshot_open(&snapshot, fixture->db, "draft", NULL));
+    good(chrondb_count(snapshot, NULL, &count));
+    assert_int_equal(count, 1); /* it has no past of main's */
+    chrondb_snapshot_free(snapshot);
+    expect_document(fixture->db, "draft", "k", "2");
+    expect_document(fixture->db, NULL, "k", NULL);
+    options.branch = "draft/one";
+    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_ECONFLICT, "in_the_way");
+    options.branch = "two/three";
+    good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL));
+    options.branch = "two";
+    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_ECONFLICT, "in_the_way");
+    options.branch = "a..b";
+    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_EUSAGE, "invalid_name");
+    options.branch = "none";
+    expect(chrondb_delete(fixture->db, "k", NULL, &options, NULL), CHRONDB_NOTFOUND, "not_found");
+    expect(chrondb_snapshot_open(&snapshot, fixture->db, "none", NULL), CHRONDB_EUSAGE, "no_branch");
+}
+
+/* ---- forks ------------------------------------------------------------------------------------------- */
+
+struct opened {
+    chrondb *db;
+    chrondb_snapshot *snapshot;
+    chrondb_list *list;
+    chrondb_history *history;
+    chrondb_log *log;
+    chrondb_diff *diff;
+    chrondb_batch *batch;
+    chrondb_merge *merge;
+    chrondb_search *search;
+    chrondb_import *import;
+};
+
+static bool refused(int status)
+{
+    return status == CHRONDB_EUSAGE && strcmp(chrondb_last_error()->name, "wrong_process") == 0;
+}
+
+static int ignore_ref(void *context, const chrondb_ref *ref)
+{
+    (void)context;
+    (void)ref;
+    return 0;
+}
+
+/* Whatever the child tries, it is told; it never waits for its parent's threads. Which call was not refused, or 0. */
+static int use_inherited(struct opened *opened)
+{
+    chrondb_buffer value = {NULL, 0, 0};
+    chrondb_entry entry;
+    chrondb_version_info version;
+    const chrondb_change *changes;
+    chrondb_difference difference;
+    chrondb_hit hit;
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_info info = {.size = sizeof(info)};
+    size_t count;
+    uint64_t number;
+    int n = 0;
+#define REFUSED(call)                                                                                                  \
+    do {                                                                                                               \
+        n++;                                                                                                           \
+        if (!refused(call))                                                                                            \
+            return n;                                                                                                  \
+    } while (0)
+    REFUSED(chrondb_snapshot_open(&snapshot, opened->db, NULL, NULL));
+    REFUSED(chrondb_get(opened->snapshot, "k", &value));
+    REFUSED(chrondb_exists(opened->snapshot, "k"));
+    REFUSED(chrondb_count(opened->snapshot, NULL, &number));
+    REFUSED(chrondb_list_next(opened->list, &entry));
+    REFUSED(chrondb_history_next(opened->history, &version));
+    REFUSED(chrondb_log_next(opened->log, &version, &changes, &count));
+    REFUSED(chrondb_diff_next(opened->diff, &difference));
+    REFUSED(chrondb_batch_commit(opened->batch, NULL));
+    REFUSED(chrondb_merge_run(opened->merge, "main", NULL));
+    REFUSED(chrondb_search_next(opened->search, &hit));
+    REFUSED(chrondb_import_line(opened->import, "{\"key\":\"i\",\"value\":1}", 21));
+    REFUSED(chrondb_import_finish(opened->import));
+    REFUSED(chrondb_put(opened->db, "k", "1", 1, NULL, NULL, NULL));
+    REFUSED(chrondb_get_at(opened->db, NULL, NULL, "k", &value));
+    REFUSED(chrondb_branch_list(opened->db, ignore_ref, NULL));
+    REFUSED(chrondb_branch_create(opened->db, "b", NULL, NULL, 0, NULL, NULL));
+    REFUSED(chrondb_tag_delete(opened->db, "b", 0, NULL));
+    REFUSED(chrondb_config_get(opened->db, "branch", &value));
+    REFUSED(chrondb_get_info(opened->db, NULL, &info));
+    REFUSED(chrondb_gc(opened->db, NULL, NULL, NULL));
+    REFUSED(chrondb_reindex(opened->db, NULL, NULL, NULL));
+    REFUSED(chrondb_maintain(opened->db));
+#undef REFUSED
+    chrondb_search_free(opened->search);
+    chrondb_import_free(opened->import);
+    chrondb_list_free(opened->list);
+    chrondb_snapshot_free(opened->snapshot);
+    chrondb_close(opened->db);
+    return 0;
+}
+
+static void open_everything(struct opened *opened, chrondb *db)
+{
+    opened->db = db;
+    good(chrondb_put(db, "k", "1", 1, NULL, NULL, NULL));
+    good(chrondb_snapshot_open(&opened->snapshot, db, NULL, NULL));
+    good(chrondb_list_open(&opened->list, opened->snapshot, NULL));
+    good(chrondb_history_open(&opened->history, opened->snapshot, "k", NULL));
+    good(chrondb_log_open(&opened->log, opened->snapshot, NULL));
+    good(chrondb_diff_open(&opened->diff, opened->snapshot, opened->snapshot, NULL, 0));
+    good(chrondb_batch_new(&opened->batch, db));
+    good(chrondb_batch_put(opened->batch, "batch", "1", 1, NULL));
+    good(chrondb_merge_new(&opened->merge, db));
+    good(chrondb_search_open(&opened->search, opened->snapshot, "*:*", NULL));
+    good(chrondb_import_open(&opened->import, db, NULL));
+}
+
+static void use_up_everything(struct opened *opened)
+{
+    chrondb_entry entry;
+
+    good(chrondb_list_next(opened->list, &entry));
+    assert_string_equal(entry.key, "k");
+    good(chrondb_batch_commit(opened->batch, NULL));
+    good(chrondb_import_line(opened->import, "{\"key\":\"i\",\"value\":1}", 21));
+    good(chrondb_import_finish(opened->import));
+    chrondb_list_free(opened->list);
+    chrondb_history_free(opened->history);
+    chrondb_log_free(opened->log);
+    chrondb_diff_free(opened->diff);
+    chrondb_batch_free(opened->batch);
+    chrondb_merge_free(opened->merge);
+    chrondb_search_free(opened->search);
+    chrondb_import_free(opened->import);
+    chrondb_snapshot_free(opened->snapshot);
+}
+
+static void join_child(pid_t child)
+{
+    int status = 0;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_inherited(void **state)
+{
+    struct fixture *fixture = *state;
+    struct opened opened = {0};
+
+    open_everything(&opened, fixture->db);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        _exit(use_inherited(&opened));
+    }
+    join_child(child);
+    use_up_everything(&opened); /* it went on as before */
+    expect_document(fixture->db, NULL, "batch", "1");
+    expect_document(fixture->db, NULL, "i", "1");
+}
+
+struct writing {
+    chrondb *db;
+    atomic_bool stop;
+    bool failed;
+};
+
+static void *write_on(void *context)
+{
+    struct writing *writing = context;
+    char key[32];
+
+    for (int i = 0; !atomic_load(&writing->stop); i++) {
+        snprintf(key, sizeof(key), "writer:%d", i % 10);
+        writing->failed = writing->failed || chrondb_put(writing->db, key, i % 2 == 0 ? "1" : "2", 1, NULL, NULL, NULL);
+    }
+    return NULL;
+}
+
+/* Forked while another thread writes: the child opens and writes, whatever that thread held. */
+static void test_fork_beside_writer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct writing writing = {.db = fixture->db};
+    pthread_t thread;
+    pid_t children[12];
+    enum { CHILDREN = sizeof(children) / sizeof(children[0]) };
+
+    assert_int_equal(pthread_create(&thread, NULL, write_on, &writing), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        usleep(3000);
+        children[i] = fork();
+        if (children[i] == 0) {
+            chrondb *own = NULL;
+            char key[32];
+            alarm(60);
+            snprintf(key, sizeof(key), "child:%d", i);
+            bool done =
+                chrondb_open(&own, fixture->path, NULL) == 0 && chrondb_put(own, key, "1", 1, NULL, NULL, NULL) == 0;
+            chrondb_close(own);
+            if (!done)
+                fprintf(stderr, "child %d: %s\n", i, chrondb_last_error()->message);
+            _exit(done ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < CHILDREN; i++)
+        join_child(children[i]);
+    atomic_store(&writing.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_false(writing.failed);
+    for (int i = 0; i < CHILDREN; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "child:%d", i);
+        expect_document(fixture->db, NULL, key, "1");
+    }
+}
+
+/* A process forks while a thread of it writes, and is killed: its child, which lives on, holds no lock. */
+static void test_orphan_holds_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    chrondb_write_options options = {.size = sizeof(options), .lock_timeout_ms = 20000};
+    int alive[2], status;
+
+    for (int round = 0; round < 5; round++) {
+        assert_int_equal(pipe(alive), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            struct writing writing = {.db = NULL};
+            pthread_t thread;
+            char byte;
+            close(alive[1]);
+            if (chrondb_open(&writing.db, fixture->path, NULL) != 0 ||
+                pthread_create(&thread, NULL, write_on, &writing) != 0)
+                _exit(1);
+            usleep(5000);
+            for (int i = 0; i < 8; i++)
+                if (fork() == 0) /* lives until the test closes the pipe */
+                    _exit(read(alive[0], &byte, 1) == 0 ? 0 : 1);
+            kill(getpid(), SIGKILL);
+        }
+        close(alive[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        good(chrondb_put(fixture->db, "after", round % 2 == 0 ? "1" : "2", 1, NULL, &options, NULL));
+        close(alive[1]);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_later_struct), TEST(test_earlier_struct),     TEST(test_no_size),
+        TEST(test_reports),      TEST(test_single_writes),      TEST(test_new_branch),
+        TEST(test_inherited),    TEST(test_fork_beside_writer), TEST(test_orphan_holds_nothing),
+    };
+
+    return cmocka_run_group_tests_name("api", tests, NULL, NULL);
+}
