@@ -127,7 +127,10 @@ typedef struct chrondb chrondb;
 
 enum {
     CHRONDB_OPEN_CREATE = 1, /* create the database if there is nothing yet, or an empty directory */
-    CHRONDB_OPEN_ADOPT = 2   /* make a bare git repository without chrondb/ a database */
+    CHRONDB_OPEN_ADOPT = 2,  /* make a bare git repository without chrondb/ a database */
+    /* For processes that live long: maintenance that is due after a write or a search is done in a thread of the
+     * library's. The last close waits for its end. `notice` may be called from it. */
+    CHRONDB_OPEN_MAINTAIN = 4
 };
 
 enum { CHRONDB_NOTE = 0, CHRONDB_WARNING = 1 };

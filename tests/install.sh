@@ -24,7 +24,7 @@ try() {
 
 try install cmake --install "$build" --prefix "$prefix"
 libdir=$(dirname "$(find "$prefix" -name libchrondb.a)")
-for file in bin/chrondb include/chrondb.h share/man/man1/chrondb.1 share/bash-completion/completions/chrondb \
+for file in bin/chrondb include/chrondb.h share/man/man1/chrondb.1 share/man/man3/chrondb.3 share/bash-completion/completions/chrondb \
     share/zsh/site-functions/_chrondb share/fish/vendor_completions.d/chrondb.fish; do
     [ -f "$prefix/$file" ] || { echo "install: $file is missing"; exit 1; }
 done
@@ -55,6 +55,24 @@ if grep -q 'libgit2\.a' "$libdir/pkgconfig/chrondb.pc"; then
     try 'run, nothing shared' "$dir/full" "$dir/db5"
 fi
 mv "$dir/aside"/* "$libdir"
+
+# The program of chrondb(3), as the page says it is built, and what it prints: the first time, and when it is all there.
+if command -v python3 >/dev/null; then
+    block() {
+        python3 tests/cli/man_examples.py block 'A PROGRAM' "$1" man/chrondb.3
+    }
+    mkdir "$dir/people"
+    block 1 >"$dir/people/people.c"
+    block 2 >"$dir/people/expected"
+    block 3 | sed 's/^cc /'"$cc"' -std=c99 -Wall -Wextra -Werror /' >"$dir/people/build.sh"
+    block 4 >"$dir/people/CMakeLists.txt"
+    try 'build people by pkg-config' sh -c "cd '$dir/people' && sh build.sh"
+    try 'find_package, people' cmake -S "$dir/people" -B "$dir/people/build" -DCMAKE_PREFIX_PATH="$prefix"
+    try 'build people by find_package' cmake --build "$dir/people/build"
+    for program in people build/people; do
+        try "run $program" sh -c "cd '$dir/people' && LD_LIBRARY_PATH='$libdir' ./$program >printed && diff expected printed"
+    done
+fi
 
 try 'find_package' cmake -S tests/install -B "$dir/consumer" -DCMAKE_PREFIX_PATH="$prefix"
 try 'build with find_package' cmake --build "$dir/consumer"

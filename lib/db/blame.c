@@ -439,13 +439,15 @@ static int find_owners(chrondb_blame *blame, chrondb_snapshot *snapshot)
 
 int chrondb_blame_open(chrondb_blame **out, chrondb_snapshot *snapshot, const char *key)
 {
-    cdb_error_clear();
+    int result = cdb_enter(snapshot->db->repo);
+    if (result != 0)
+        return result;
     struct chrondb_blame *blame = calloc(1, sizeof(*blame));
     if (blame == NULL)
         return cdb_error_memory();
     blame->repo = snapshot->db->repo;
     blame->point = &snapshot->point;
-    int result = cdb_key_parse(&blame->key, key, strlen(key));
+    result = cdb_key_parse(&blame->key, key, strlen(key));
     if (result == 0 && (result = find_owners(blame, snapshot)) != 0)
         cdb_error_about("cannot blame", key);
     if (result != 0) {
@@ -506,14 +508,14 @@ static int write_path(chrondb_blame *blame, const struct item *item)
 
 int chrondb_blame_next(chrondb_blame *blame, chrondb_blame_field *field)
 {
-    cdb_error_clear();
+    int result = cdb_enter(blame->repo);
     while (blame->next < blame->item_count && blame->items[blame->next].is_object)
         blame->next++;
-    if (blame->next == blame->item_count)
-        return CHRONDB_END;
+    if (result != 0 || blame->next == blame->item_count)
+        return result != 0 ? result : CHRONDB_END;
     const struct item *item = &blame->items[blame->next++];
     struct owner *owner = &blame->owners[item->owner];
-    int result = read_author(blame, owner);
+    result = read_author(blame, owner);
     if (result == 0)
         result = write_path(blame, item);
     if (result != 0)

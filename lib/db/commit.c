@@ -485,6 +485,8 @@ int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *opti
     cdb_stamp_release(&commit.stamp);
     cdb_buf_release(&commit.message);
     cdb_buf_release(&ref);
+    if (result == 0)
+        cdb_helper_wake(batch->db);
     return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "chrondb.h"
 #include "db/catalog.h"
+#include "db/helper.h"
 #include "db/index.h"
 #include "store/docs.h"
 #include "store/repo.h"
@@ -15,6 +16,7 @@
 struct chrondb {
     struct cdb_repo *repo;
     struct cdb_db_index index;
+    struct cdb_helper helper;
     int references;
     struct chrondb *next;
 };

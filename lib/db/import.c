@@ -395,6 +395,7 @@ int chrondb_import_finish(chrondb_import *import)
         import->durable_lines = import->resume.now.lines;
         cdb_resume_clear(&import->resume);
         bring_up_index(import);
+        cdb_helper_wake(import->db);
     }
     return fail(import, result);
 }

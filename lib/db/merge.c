@@ -341,6 +341,8 @@ int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_me
     cdb_stamp_release(&run.stamp);
     cdb_buf_release(&ref);
     merge->merging.context = NULL;
+    if (result == 0)
+        cdb_helper_wake(merge->db);
     return result;
 }
 

@@ -83,6 +83,7 @@ static struct chrondb *find_shared(const char *path)
 
 static void destroy(struct chrondb *db)
 {
+    cdb_helper_release(&db->helper);
     cdb_db_index_release(&db->index);
     cdb_repo_close(db->repo);
     free(db);
@@ -100,6 +101,7 @@ static struct chrondb *share(struct cdb_repo *repo, const char *index_path)
         return NULL;
     }
     fresh->repo = repo;
+    cdb_helper_init(&fresh->helper);
     pthread_mutex_lock(&registry_mutex);
     struct chrondb *db = shared_instance(repo->device, repo->inode);
     if (db == NULL) {
@@ -111,6 +113,14 @@ static struct chrondb *share(struct cdb_repo *repo, const char *index_path)
     if (db != fresh) /* another thread opened it meanwhile */
         destroy(fresh);
     return db;
+}
+
+static int give(chrondb **out, struct chrondb *db, unsigned flags)
+{
+    if ((flags & CHRONDB_OPEN_MAINTAIN) != 0)
+        atomic_store(&db->helper.wanted, true);
+    *out = db;
+    return 0;
 }
 
 int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options)
@@ -131,18 +141,13 @@ int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *op
     flags |= (asked.flags & CHRONDB_OPEN_CREATE) != 0 ? CDB_CREATE : 0;
     flags |= (asked.flags & CHRONDB_OPEN_ADOPT) != 0 ? CDB_ADOPT : 0;
     struct chrondb *db = find_shared(path);
-    if (db != NULL) {
-        *out = db;
-        return 0;
-    }
+    if (db != NULL)
+        return give(out, db, asked.flags);
     result = cdb_repo_open(&repo, path, flags, asked.notice, asked.notice_context);
     if (result != 0)
         return result;
     db = share(repo, asked.index_path);
-    if (db == NULL)
-        return CHRONDB_ESYSTEM;
-    *out = db;
-    return 0;
+    return db != NULL ? give(out, db, asked.flags) : CHRONDB_ESYSTEM;
 }
 
 void chrondb_close(chrondb *db)

@@ -141,6 +141,7 @@ static int give(chrondb_search **out, struct chrondb_search *search, int result)
         chrondb_search_free(search);
         return result;
     }
+    cdb_helper_wake(search->db);
     *out = search;
     return 0;
 }

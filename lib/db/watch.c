@@ -14,6 +14,7 @@
 #include "util/array.h"
 #include "util/error.h"
 #include "util/fs.h"
+#include "util/options.h"
 #include "util/time.h"
 
 #define NEAR 512               /* so many commits are read before the catalog is asked */
@@ -103,24 +104,26 @@ static int find_start(chrondb_watch *watch, const char *since)
 
 int chrondb_watch_open(chrondb_watch **out, chrondb *db, const chrondb_watch_options *options)
 {
-    static const chrondb_watch_options defaults = {.size = sizeof(defaults)};
-    cdb_error_clear();
-    if (options == NULL)
-        options = &defaults;
+    chrondb_watch_options asked;
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_watch_options");
+    if (result != 0)
+        return result;
     struct chrondb_watch *watch = calloc(1, sizeof(*watch));
     if (watch == NULL)
         return cdb_error_memory();
     watch->db = db;
-    int result = copy_text(&watch->prefix, options->prefix);
+    result = copy_text(&watch->prefix, asked.prefix);
     if (result == 0)
-        result = copy_text(&watch->table, options->table);
+        result = copy_text(&watch->table, asked.table);
     watch->filter = (struct cdb_filter){watch->prefix, watch->table};
     if (result == 0)
-        result = find_branch(watch, options->branch);
+        result = find_branch(watch, asked.branch);
     if (result == 0)
         result = cdb_ref_watch_open(&watch->files, db->repo->dir, watch->ref);
     if (result == 0)
-        result = find_start(watch, options->since);
+        result = find_start(watch, asked.since);
     if (result != 0) {
         chrondb_watch_free(watch);
         return result;
@@ -408,9 +411,11 @@ static int fill_event(chrondb_watch *watch, const struct cdb_change *change, chr
 int chrondb_watch_next(chrondb_watch *watch, chrondb_event *event)
 {
     const struct cdb_change *change;
-    cdb_error_clear();
+    int result = cdb_enter(watch->db->repo);
+    if (result != 0)
+        return result;
     for (;;) {
-        int result = watch->current.open ? next_change(watch, &change) : 1;
+        result = watch->current.open ? next_change(watch, &change) : 1;
         if (result == 0)
             return fill_event(watch, change, event);
         if (result == 1 && watch->current.open)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -351,7 +352,6 @@ static void use_up_everything(struct opened *opened)
     chrondb_entry entry;
 
     good(chrondb_list_next(opened->list, &entry));
-    assert_string_equal(entry.key, "k");
     good(chrondb_batch_commit(opened->batch, NULL));
     good(chrondb_import_line(opened->import, "{\"key\":\"i\",\"value\":1}", 21));
     good(chrondb_import_finish(opened->import));
@@ -479,6 +479,268 @@ static void test_orphan_holds_nothing(void **state)
     }
 }
 
+/* ---- other processes --------------------------------------------------------------------------------- */
+
+/* What another process writes is seen by a handle that stays open, at its next call. */
+static void test_others_write(void **state)
+{
+    struct fixture *fixture = *state;
+    int go[2], done[2];
+    char byte = 0, text[16];
+
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(done), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        chrondb *own = NULL;
+        bool right = chrondb_open(&own, fixture->path, NULL) == 0;
+        for (int i = 0; right && i < 20; i++) {
+            snprintf(text, sizeof(text), "%d", i);
+            right = read(go[0], &byte, 1) == 1 && chrondb_put(own, "k", text, strlen(text), NULL, NULL, NULL) == 0 &&
+                    (i != 10 || chrondb_gc(own, NULL, NULL, NULL) == 0) && write(done[1], &byte, 1) == 1;
+        }
+        _exit(right ? 0 : 1);
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(write(go[1], &byte, 1), 1);
+        assert_int_equal(read(done[0], &byte, 1), 1);
+        snprintf(text, sizeof(text), "%d", i);
+        expect_document(fixture->db, NULL, "k", text);
+    }
+    join_child(child);
+    for (int i = 0; i < 2; i++) {
+        close(go[i]);
+        close(done[i]);
+    }
+}
+
+/* ---- small stacks --------------------------------------------------------------------------------------- */
+
+static int ignore_table(void *context, const char *table, uint64_t count)
+{
+    (void)context;
+    (void)table;
+    (void)count;
+    return 0;
+}
+
+static int ignore_setting(void *context, const chrondb_setting *setting)
+{
+    (void)context;
+    (void)setting;
+    return 0;
+}
+
+static void search_deep(chrondb_snapshot *snapshot)
+{
+    static const char *const queries[] = {"one OR two",
+                                          "\"one two\"~3 AND NOT three",
+                                          "name:t* OR name:w?o OR two~2",
+                                          "n:[1 TO 50] AND a.b.c:x",
+                                          "key:user:* OR note:null",
+                                          "((((((((((one))))))))))",
+                                          "name:=\"one two\"^2",
+                                          "_exists_:n -_missing_:name"};
+    static const char *const facets[] = {"n", "name"};
+    static const char ast[] = "{\"clauses\":[{\"type\":\"boolean\",\"should\":[{\"type\":\"fuzzy\",\"field\":\"name\","
+                              "\"value\":\"oen\"},{\"type\":\"range\",\"field\":\"n\",\"lower\":2}]}],"
+                              "\"sort\":[{\"field\":\"n\"}],\"limit\":5}";
+    chrondb_search_options options = {
+        .size = sizeof(options), .total = 1, .explain = 1, .facets = facets, .facet_count = 2};
+    chrondb_search_stats stats = {.size = sizeof(stats)};
+    chrondb_search *search = NULL;
+    chrondb_hit hit;
+    const chrondb_mark *marks;
+    size_t count;
+
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        options.sort = i % 2 == 0 ? NULL : "n:desc,_key";
+        good(chrondb_search_open(&search, snapshot, queries[i], &options));
+        while (chrondb_search_next(search, &hit) == 0)
+            good(chrondb_search_highlight(search, hit.value, hit.value_size, &marks, &count));
+        chrondb_search_get_stats(search, &stats);
+        chrondb_search_free(search);
+    }
+    good(chrondb_search_open_ast(&search, snapshot, ast, strlen(ast), NULL));
+    while (chrondb_search_next(search, &hit) == 0)
+        ;
+    chrondb_search_free(search);
+}
+
+static void merge_deep(chrondb *db)
+{
+    chrondb_write_options draft = {.size = sizeof(draft), .branch = "draft"};
+    chrondb_merge_options options = {.size = sizeof(options), .strategy = CHRONDB_MERGE_NEWEST};
+    char patch[6 * CHRONDB_MAX_DEPTH];
+    chrondb_merge *merge = NULL;
+    size_t len = 0;
+
+    for (int i = 0; i < CHRONDB_MAX_DEPTH - 1; i++, len += 5)
+        memcpy(patch + len, "{\"a\":", 5);
+    patch[len++] = '1';
+    memset(patch + len, '}', CHRONDB_MAX_DEPTH - 1);
+    len += CHRONDB_MAX_DEPTH - 1;
+    good(chrondb_put(db, "deep", patch, len, NULL, NULL, NULL));
+    good(chrondb_branch_create(db, "draft", NULL, NULL, 0, NULL, NULL));
+    patch[len - CHRONDB_MAX_DEPTH] = '2';
+    good(chrondb_put(db, "deep", patch, len, NULL, &draft, NULL));
+    patch[len - CHRONDB_MAX_DEPTH] = '3';
+    good(chrondb_patch(db, "deep", patch, len, NULL, NULL, NULL));
+    good(chrondb_merge_new(&merge, db));
+    good(chrondb_merge_run(merge, "draft", &options));
+    chrondb_merge_free(merge);
+    good(chrondb_tag_create(db, "v1", NULL, NULL, 0, 0, NULL, NULL));
+    good(chrondb_tag_list(db, ignore_ref, NULL));
+    good(chrondb_branch_list(db, ignore_ref, NULL));
+    good(chrondb_branch_rename(db, "draft", "other/draft", 0, NULL, NULL));
+    good(chrondb_branch_delete(db, "other/draft", 0, NULL));
+    good(chrondb_tag_delete(db, "v1", 0, NULL));
+}
+
+static void *live_small(void *context)
+{
+    chrondb *db = context;
+    struct opened opened = {0};
+    chrondb_info info = {.size = sizeof(info)};
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_difference difference;
+    chrondb_version_info version;
+    const chrondb_change *changes;
+    size_t count;
+    char line[200];
+
+    open_everything(&opened, db);
+    for (int i = 0; i < 300; i++) {
+        snprintf(line, sizeof(line),
+                 "{\"key\":\"user:%d\",\"value\":{\"name\":\"one two %d\",\"n\":%d,\"a\":{\"b\":{\"c\":\"x\"}}}}", i, i,
+                 i);
+        good(chrondb_import_line(opened.import, line, strlen(line)));
+    }
+    while (chrondb_history_next(opened.history, &version) == 0)
+        ;
+    while (chrondb_log_next(opened.log, &version, &changes, &count) == 0)
+        ;
+    good(chrondb_tables(opened.snapshot, ignore_table, NULL));
+    use_up_everything(&opened);
+    merge_deep(db);
+    good(chrondb_config_set(db, "search.language", "german", 0, NULL));
+    good(chrondb_config_list(db, ignore_setting, NULL));
+    good(chrondb_config_unset(db, "search.language", 0, NULL));
+    good(chrondb_snapshot_open(&opened.snapshot, db, NULL, "1 hour ago"));
+    good(chrondb_snapshot_open(&snapshot, db, NULL, NULL));
+    good(chrondb_diff_open(&opened.diff, opened.snapshot, snapshot, NULL, 0));
+    while (chrondb_diff_next(opened.diff, &difference) == 0)
+        ;
+    chrondb_diff_free(opened.diff);
+    search_deep(snapshot);
+    good(chrondb_reindex(db, NULL, NULL, NULL));
+    search_deep(snapshot);
+    chrondb_snapshot_free(snapshot);
+    chrondb_snapshot_free(opened.snapshot);
+    good(chrondb_gc(db, NULL, NULL, NULL));
+    good(chrondb_maintain(db));
+    good(chrondb_get_info(db, NULL, &info));
+    return context;
+}
+
+static void test_small_stack(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    void *result = NULL;
+
+    assert_int_equal(pthread_attr_init(&attributes), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, (size_t)256 * 1024), 0);
+    assert_int_equal(pthread_create(&thread, &attributes, live_small, fixture->db), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_non_null(result);
+    pthread_attr_destroy(&attributes);
+}
+
+/* ---- what is left -------------------------------------------------------------------------------------- */
+
+static int count_descriptors(void)
+{
+    int count = 0;
+    DIR *listing = opendir("/proc/self/fd");
+
+    assert_non_null(listing);
+    while (readdir(listing) != NULL)
+        count++;
+    closedir(listing);
+    return count;
+}
+
+static int count_mappings(const char *directory)
+{
+    char line[4096];
+    int count = 0;
+    FILE *file = fopen("/proc/self/maps", "r");
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        count += strstr(line, directory) != NULL;
+    fclose(file);
+    return count;
+}
+
+/* Opened, used, closed: no descriptor and no mapping stays. CHRONDB_TEST_CYCLES: how often (100). */
+static void test_cycles(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *given = getenv("CHRONDB_TEST_CYCLES");
+    chrondb_open_options options = {.size = sizeof(options), .flags = CHRONDB_OPEN_MAINTAIN};
+
+    chrondb_close(fixture->db);
+    int descriptors = count_descriptors();
+    for (int i = 0; i < (given != NULL ? atoi(given) : 100); i++) {
+        struct opened opened = {0};
+        chrondb_entry entry;
+        chrondb_buffer value = {NULL, 0, 0};
+        good(chrondb_open(&fixture->db, fixture->path, &options));
+        if (i % 20 == 0) {
+            open_everything(&opened, fixture->db);
+            use_up_everything(&opened);
+        }
+        good(chrondb_get_at(fixture->db, NULL, NULL, "k", &value));
+        good(chrondb_snapshot_open(&opened.snapshot, fixture->db, NULL, NULL));
+        good(chrondb_list_open(&opened.list, opened.snapshot, NULL));
+        good(chrondb_list_next(opened.list, &entry));
+        good(chrondb_search_open(&opened.search, opened.snapshot, "*:*", NULL));
+        chrondb_search_free(opened.search);
+        chrondb_list_free(opened.list);
+        chrondb_snapshot_free(opened.snapshot);
+        chrondb_buffer_free(&value);
+        chrondb_close(fixture->db);
+    }
+    fixture->db = NULL;
+    assert_int_equal(count_descriptors(), descriptors);
+    assert_int_equal(count_mappings(fixture->directory), 0);
+}
+
+/* Maintenance by the library's own thread: what is due gets done without a call for it, and closing waits for it. */
+static void test_maintained(void **state)
+{
+    struct fixture *fixture = *state;
+    chrondb_open_options options = {.size = sizeof(options), .flags = CHRONDB_OPEN_MAINTAIN};
+    chrondb_info info = {.size = sizeof(info)};
+    char key[32], value[32];
+
+    chrondb_close(fixture->db);
+    good(chrondb_open(&fixture->db, fixture->path, &options));
+    for (int i = 0; i < 1500; i++) {
+        snprintf(key, sizeof(key), "user:%d", i);
+        snprintf(value, sizeof(value), "{\"n\":%d}", i);
+        good(chrondb_put(fixture->db, key, value, strlen(value), NULL, NULL, NULL));
+    }
+    chrondb_close(fixture->db);
+    good(chrondb_open(&fixture->db, fixture->path, NULL));
+    good(chrondb_get_info(fixture->db, NULL, &info));
+    assert_true(info.packs > 0);
+    expect_document(fixture->db, NULL, "user:1499", "{\"n\":1499}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -487,6 +749,8 @@ int main(void)
         TEST(test_later_struct), TEST(test_earlier_struct),     TEST(test_no_size),
         TEST(test_reports),      TEST(test_single_writes),      TEST(test_new_branch),
         TEST(test_inherited),    TEST(test_fork_beside_writer), TEST(test_orphan_holds_nothing),
+        TEST(test_others_write), TEST(test_small_stack),        TEST(test_cycles),
+        TEST(test_maintained),
     };
 
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);

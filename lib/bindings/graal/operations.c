@@ -112,7 +112,8 @@ static char *finish(struct call *call, int result, const char *context, struct c
 
 int operation_open(struct call *call, const char *data_path, const char *index_path)
 {
-    chrondb_open_options options = {.size = sizeof(options), .flags = CHRONDB_OPEN_CREATE, .index_path = index_path};
+    chrondb_open_options options = {
+        .size = sizeof(options), .flags = CHRONDB_OPEN_CREATE | CHRONDB_OPEN_MAINTAIN, .index_path = index_path};
     chrondb *db = NULL;
     if (data_path == NULL || *data_path == '\0') {
         call_refuse(call, "cannot open a database: the data path is %s", data_path == NULL ? "NULL" : "empty");

@@ -24,7 +24,7 @@ from ctypes import (
 
 OK, NOTFOUND, END = 0, 1, 1
 EUSAGE, ECONFLICT, EINVALID, EBUSY, ENODB, EDAMAGED, ESYSTEM = -2, -3, -4, -5, -6, -7, -8
-OPEN_CREATE, OPEN_ADOPT = 1, 2
+OPEN_CREATE, OPEN_ADOPT, OPEN_MAINTAIN = 1, 2, 4
 WARNING = 1
 IF_ABSENT, IF_EXISTS = 1, 2
 STATUS = ("created", "updated", "deleted", "unchanged", "checked")
@@ -177,6 +177,7 @@ class Version(Structure):
         ("commit", c_char_p),
         ("time", Time),
         ("author", c_char_p),
+        ("committer", c_char_p),
         ("message", c_char_p),
         ("meta", POINTER(c_char_p)),
         ("meta_count", c_size_t),

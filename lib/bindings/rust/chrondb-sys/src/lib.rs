@@ -131,6 +131,7 @@ opaque!(chrondb);
 
 pub const CHRONDB_OPEN_CREATE: c_uint = 1;
 pub const CHRONDB_OPEN_ADOPT: c_uint = 2;
+pub const CHRONDB_OPEN_MAINTAIN: c_uint = 4;
 pub const CHRONDB_NOTE: c_int = 0;
 pub const CHRONDB_WARNING: c_int = 1;
 
@@ -169,6 +170,13 @@ extern "C" {
     pub fn chrondb_snapshot_commit(snapshot: *const chrondb_snapshot) -> *const c_char;
     pub fn chrondb_snapshot_time(snapshot: *mut chrondb_snapshot, time: *mut chrondb_time) -> c_int;
     pub fn chrondb_get(snapshot: *mut chrondb_snapshot, key: *const c_char, value: *mut chrondb_buffer) -> c_int;
+    pub fn chrondb_get_at(
+        db: *mut chrondb,
+        branch: *const c_char,
+        when: *const c_char,
+        key: *const c_char,
+        value: *mut chrondb_buffer,
+    ) -> c_int;
     pub fn chrondb_exists(snapshot: *mut chrondb_snapshot, key: *const c_char) -> c_int;
 }
 
@@ -224,6 +232,7 @@ pub struct chrondb_write_options {
     pub time: *const c_char,
     pub force_time: c_int,
     pub lock_timeout_ms: c_int,
+    pub create_branch: c_int,
 }
 
 pub const CHRONDB_IF_ABSENT: c_uint = 1;
@@ -256,6 +265,31 @@ pub struct chrondb_result {
 opaque!(chrondb_batch);
 
 extern "C" {
+    pub fn chrondb_put(
+        db: *mut chrondb,
+        key: *const c_char,
+        value: *const c_char,
+        size: usize,
+        condition: *const chrondb_condition,
+        options: *const chrondb_write_options,
+        result: *mut chrondb_result,
+    ) -> c_int;
+    pub fn chrondb_patch(
+        db: *mut chrondb,
+        key: *const c_char,
+        patch: *const c_char,
+        size: usize,
+        condition: *const chrondb_condition,
+        options: *const chrondb_write_options,
+        result: *mut chrondb_result,
+    ) -> c_int;
+    pub fn chrondb_delete(
+        db: *mut chrondb,
+        key: *const c_char,
+        condition: *const chrondb_condition,
+        options: *const chrondb_write_options,
+        result: *mut chrondb_result,
+    ) -> c_int;
     pub fn chrondb_batch_new(out: *mut *mut chrondb_batch, db: *mut chrondb) -> c_int;
     pub fn chrondb_batch_free(batch: *mut chrondb_batch);
     pub fn chrondb_batch_put(
@@ -375,6 +409,7 @@ pub struct chrondb_version_info {
     pub commit: *const c_char,
     pub time: chrondb_time,
     pub author: *const c_char,
+    pub committer: *const c_char,
     pub message: *const c_char,
     pub meta: *const *const c_char,
     pub meta_count: usize,
