@@ -29,10 +29,12 @@
 #define SMALL_LEVEL       1 /* for up to SMALL_MAX bytes: measured, the result is smaller, and sooner there */
 #define SMALL_MAX         512
 #define STORED_MAX        ((size_t)4000) /* with its header and frame, one block of 4 KiB */
-#define CACHE_SLOTS       64
+#define CACHE_SLOTS       4096
 #define CACHED_MAX        ((size_t)16 << 10)
+#define CACHE_BYTES       ((size_t)8 << 20)
 
-/* Trees and commits are read again and again on the way through one command: the last ones are kept. */
+/* Trees and commits are read again and again: the last ones are kept. These slots are for processes that live long; a
+ * command touches few of their pages. */
 struct cached {
     struct cdb_oid oid;
     int type; /* CDB_ANY: free */
@@ -43,6 +45,7 @@ struct cdb_objects {
     int dir;
     pthread_mutex_t mutex; /* guards the cache */
     struct cached cache[CACHE_SLOTS];
+    size_t cached_bytes, hand; /* the slot that is emptied next when there are too many */
     struct cdb_packs *packs;
     cdb_objects_fallback fallback;
     void *fallback_context;
@@ -298,7 +301,15 @@ static int find_alternate(struct cdb_objects *objects, const struct cdb_oid *oid
 
 static struct cached *slot_of(struct cdb_objects *objects, const struct cdb_oid *oid)
 {
-    return &objects->cache[oid->id[0] % CACHE_SLOTS];
+    return &objects->cache[(oid->id[0] | (size_t)oid->id[1] << 8) % CACHE_SLOTS];
+}
+
+/* The caller holds the mutex. */
+static void empty(struct cdb_objects *objects, struct cached *slot)
+{
+    objects->cached_bytes -= slot->content.cap;
+    cdb_buf_release(&slot->content);
+    slot->type = CDB_ANY;
 }
 
 static bool find_cached(struct cdb_objects *objects, const struct cdb_oid *oid, int *type, struct cdb_buf *out)
@@ -314,16 +325,30 @@ static bool find_cached(struct cdb_objects *objects, const struct cdb_oid *oid, 
     return found && !out->failed;
 }
 
-static void keep(struct cdb_objects *objects, const struct cdb_oid *oid, int type, const struct cdb_buf *content)
+void cdb_objects_keep(struct cdb_objects *objects, const struct cdb_oid *oid, int type, const void *data, size_t len)
 {
     struct cached *slot = slot_of(objects, oid);
-    if (type == CDB_BLOB || content->len > CACHED_MAX)
+    if (type == CDB_BLOB || len > CACHED_MAX)
         return;
     pthread_mutex_lock(&objects->mutex);
+    for (; objects->cached_bytes > CACHE_BYTES; objects->hand = (objects->hand + 1) % CACHE_SLOTS)
+        empty(objects, &objects->cache[objects->hand]);
+    objects->cached_bytes -= slot->content.cap;
     cdb_buf_clear(&slot->content);
-    cdb_buf_add(&slot->content, content->ptr, content->len);
+    cdb_buf_add(&slot->content, data, len);
+    objects->cached_bytes += slot->content.cap;
     slot->oid = *oid;
     slot->type = slot->content.failed ? CDB_ANY : type;
+    slot->content.failed = false;
+    pthread_mutex_unlock(&objects->mutex);
+}
+
+void cdb_objects_forget(struct cdb_objects *objects)
+{
+    pthread_mutex_lock(&objects->mutex);
+    for (size_t i = 0; i < CACHE_SLOTS; i++)
+        if (objects->cache[i].type != CDB_ANY)
+            empty(objects, &objects->cache[i]);
     pthread_mutex_unlock(&objects->mutex);
 }
 
@@ -364,7 +389,7 @@ int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, siz
         return 0;
     int result = find_stored(objects, oid, max, type, out);
     if (result == 0)
-        keep(objects, oid, *type, out);
+        cdb_objects_keep(objects, oid, *type, cdb_buf_str(out), out->len);
     return result;
 }
 

@@ -41,6 +41,10 @@ int cdb_objects_find(struct cdb_objects *objects, const struct cdb_oid *oid, siz
 int cdb_objects_exists(struct cdb_objects *objects, const struct cdb_oid *oid);
 /* The object directories that alternates name, `index` from 0: a descriptor, borrowed; -1 at the end. */
 int cdb_objects_alternate(struct cdb_objects *objects, size_t index);
+/* Keep the content of a tree or commit that will soon be read: one that has been read, or is about to be committed. */
+void cdb_objects_keep(struct cdb_objects *objects, const struct cdb_oid *oid, int type, const void *data, size_t len);
+/* Nothing is kept any more: what was to be committed was not. */
+void cdb_objects_forget(struct cdb_objects *objects);
 
 /* The one object whose id starts with these 4 to 40 hex digits: 0; 1 if there is none; 2 if there are several. */
 int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out);

@@ -322,6 +322,7 @@ void cdb_repo_close(struct cdb_repo *repo)
         return;
     drop_overlay(repo);
     cdb_objects_free(repo->objects);
+    cdb_deflater_free(atomic_load(&repo->deflater));
     if (repo->dir >= 0)
         close(repo->dir);
     pthread_mutex_destroy(&repo->write_mutex);

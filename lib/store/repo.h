@@ -33,11 +33,12 @@ struct cdb_repo {
     bool created, adopted;
     void (*notice)(void *context, int level, const char *text);
     void *notice_context;
-    pthread_mutex_t write_mutex; /* writers of this process, before the writer lock */
-    pthread_mutex_t mutex;       /* guards what follows */
-    bool overlay;                /* another boot's journal, which we cannot recover: read through it */
-    struct cdb_half halves[2];   /* by generation */
-    uint64_t checkpointed;       /* generations up to this one are durable without it */
+    _Atomic(struct cdb_deflater *) deflater; /* a spare one, of the last writer's */
+    pthread_mutex_t write_mutex;             /* writers of this process, before the writer lock */
+    pthread_mutex_t mutex;                   /* guards what follows */
+    bool overlay;                            /* another boot's journal, which we cannot recover: read through it */
+    struct cdb_half halves[2];               /* by generation */
+    uint64_t checkpointed;                   /* generations up to this one are durable without it */
     atomic_bool checkpoint_due;
 };
 

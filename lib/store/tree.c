@@ -102,12 +102,24 @@ int cdb_tree_parse(const struct cdb_buf *content, struct cdb_tree_entry **out, s
     return 0;
 }
 
+/* Trees are written for every put: printf would take a sixth of it. */
+static void add_octal(struct cdb_buf *out, uint32_t number)
+{
+    char digits[11];
+    size_t first = sizeof(digits);
+    do
+        digits[--first] = (char)('0' + (number & 7));
+    while ((number >>= 3) != 0);
+    cdb_buf_add(out, digits + first, sizeof(digits) - first);
+}
+
 void cdb_tree_encode(struct cdb_tree_entry *entries, size_t count, struct cdb_buf *out)
 {
     if (count > 1)
         qsort(entries, count, sizeof(*entries), compare);
     for (size_t i = 0; i < count; i++) {
-        cdb_buf_addf(out, "%o ", (unsigned)entries[i].mode);
+        add_octal(out, entries[i].mode);
+        cdb_buf_addc(out, ' ');
         cdb_buf_add(out, entries[i].name, entries[i].name_len);
         cdb_buf_addc(out, '\0');
         cdb_buf_add(out, entries[i].oid.id, CDB_OID_SIZE);

@@ -226,6 +226,13 @@ static int begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, in
     return result;
 }
 
+/* Its tables are made but once in a process that writes again and again. */
+static int take_deflater(struct cdb_txn *txn)
+{
+    txn->deflater = atomic_exchange(&txn->repo->deflater, NULL);
+    return txn->deflater != NULL ? 0 : cdb_deflater_new(&txn->deflater);
+}
+
 int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
 {
     int64_t deadline = cdb_monotonic_ms() + timeout_ms;
@@ -236,7 +243,7 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
     if (result == CHRONDB_EDAMAGED)
         result = repair_branch(txn, left);
     if (result == 0)
-        result = cdb_deflater_new(&txn->deflater);
+        result = take_deflater(txn);
     if (result != 0)
         cdb_txn_end(txn);
     return result;
@@ -281,6 +288,8 @@ int cdb_txn_emit(void *context, int type, const void *data, size_t len, const st
     int result = cdb_object_encode(txn->deflater, type, data, len, &txn->scratch);
     if (result != 0)
         return result;
+    txn->kept = true;
+    cdb_objects_keep(txn->repo->objects, oid, type, data, len);
     cdb_record_add_object(&txn->objects, type, oid, txn->scratch.ptr, txn->scratch.len);
     txn->object_count++;
     if (txn->objects.failed)
@@ -491,11 +500,14 @@ int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time
     remember(txn, &after, head, time);
     txn->state = after;
     txn->repo->checkpoint_due = cdb_checkpoint_due(&after);
+    txn->committed = true;
     return 0;
 }
 
 void cdb_txn_end(struct cdb_txn *txn)
 {
+    if (!txn->committed && txn->kept)
+        cdb_objects_forget(txn->repo->objects);
     if (txn->ref_locked)
         cdb_publish_drop(txn->repo, txn->ref_lock, txn->ref_inode);
     if (txn->state_file >= 0) {
@@ -513,7 +525,8 @@ void cdb_txn_end(struct cdb_txn *txn)
     if (txn->mutex_held)
         pthread_mutex_unlock(&txn->repo->write_mutex);
     cdb_pack_free(txn->pack);
-    cdb_deflater_free(txn->deflater);
+    if (txn->deflater != NULL)
+        cdb_deflater_free(atomic_exchange(&txn->repo->deflater, txn->deflater));
     cdb_buf_release(&txn->objects);
     cdb_buf_release(&txn->scratch);
     free(txn->ref);

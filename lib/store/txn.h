@@ -21,8 +21,8 @@ struct cdb_txn {
     struct cdb_state state;
     char *ref, *ref_lock;
     int lock, state_file, journal;
-    ino_t ref_inode; /* of the lock */
-    bool mutex_held, ref_locked;
+    ino_t ref_inode;                              /* of the lock */
+    bool mutex_held, ref_locked, kept, committed; /* kept: objects have been, for readers */
     struct cdb_deflater *deflater;
     struct cdb_buf objects; /* for the record */
     struct cdb_buf scratch;

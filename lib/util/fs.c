@@ -60,12 +60,15 @@ out:
     return result;
 }
 
+/* One read: of a file, fewer bytes than were asked for are its end. */
 ssize_t cdb_fs_read_head(int dir, const char *path, void *out, size_t len)
 {
     int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-    ssize_t n = read_up_to(fd, out, len);
+    ssize_t n;
+    while ((n = read(fd, out, len)) < 0 && errno == EINTR)
+        ;
     int saved = errno;
     close(fd);
     errno = saved;
