@@ -123,7 +123,7 @@ int chrondb_history_next(chrondb_history *history, chrondb_version_info *version
     size_t index = history->reverse ? history->versions.count - 1 - history->next : history->next;
     const struct cdb_version *found = &history->versions.versions[index];
     history->next++;
-    int result = cdb_version_info_read(&history->info, history->repo, &found->commit, found->time, version);
+    result = cdb_version_info_read(&history->info, history->repo, &found->commit, found->time, version);
     if (result != 0)
         return result;
     version->key = history->key;
@@ -407,7 +407,6 @@ int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference)
         return result != 0 ? result : CHRONDB_END;
     const struct cdb_change *change = &diff->changes.changes[diff->next++];
     bool has_old = !cdb_oid_is_zero(&change->old_blob), has_new = !cdb_oid_is_zero(&change->new_blob), has = false;
-    int result = 0;
     *difference = (chrondb_difference){.key = change->key, .op = cdb_op_of(&change->old_blob, &change->new_blob)};
     if (has_old)
         result = cdb_blob_document(diff->repo, &change->old_blob, &diff->old_value);
