@@ -12,6 +12,7 @@
 #include "store/commit.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/options.h"
 #include "util/time.h"
 
 #define BAD_MAX 100000 /* damaged copies that are remembered */
@@ -193,21 +194,24 @@ static void release(struct cdb_verify *it)
 
 int chrondb_verify(chrondb *db, const chrondb_verify_options *options, chrondb_verify_report *report)
 {
-    static const chrondb_verify_options defaults;
-    struct cdb_verify it = {.db = db, .objects = db->repo->objects};
-    cdb_error_clear();
-    it.options = options != NULL ? options : &defaults;
-    it.full = it.options->full != 0;
-    int result = cdb_repo_attend(db->repo);
+    chrondb_verify_options asked;
+    struct cdb_verify it = {.db = db, .objects = db->repo->objects, .options = &asked};
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_verify_options");
+    if (result == 0 && report != NULL)
+        result = cdb_report_check(report, "chrondb_verify_report");
+    if (result != 0)
+        return result;
+    it.full = asked.full != 0;
+    result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = run(&it);
     if (result == CDB_VERIFY_ENDED)
         result = it.ended;
     release(&it);
-    if (report != NULL) {
-        it.report.size = report->size;
-        *report = it.report;
-    }
+    if (report != NULL)
+        cdb_report_write(report, &it.report, sizeof(it.report));
     if (result == 0)
         cdb_error_clear();
     return result;
