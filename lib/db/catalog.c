@@ -218,6 +218,14 @@ void cdb_view_release(struct cdb_view *view)
     pthread_mutex_unlock(&index->mutex);
 }
 
+void cdb_view_forget(chrondb *db)
+{
+    pthread_mutex_lock(&db->index.mutex);
+    drop_reference(db->index.view);
+    db->index.view = NULL;
+    pthread_mutex_unlock(&db->index.mutex);
+}
+
 uint64_t cdb_view_covered(const struct cdb_view *view)
 {
     return view->covered;

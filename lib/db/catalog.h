@@ -24,6 +24,8 @@ struct cdb_view;
  * `is_head`: it is the branch's head, so that the files may be brought there too. */
 int cdb_view_get(chrondb *db, const char *ref, const struct cdb_oid *head, bool is_head, struct cdb_view **out);
 void cdb_view_release(struct cdb_view *view);
+/* Do not keep the last one for those who will ask for it again, nor its files open. */
+void cdb_view_forget(chrondb *db);
 /* How many of its commits the files had when it was opened. */
 uint64_t cdb_view_covered(const struct cdb_view *view);
 

@@ -46,7 +46,8 @@ struct chrondb_watch {
     char *ref, *prefix, *table;
     struct cdb_filter filter;
     struct cdb_ref_watch *files;
-    bool due; /* the branch must be looked at */
+    bool due;     /* the branch must be looked at */
+    bool settled; /* nothing has happened since no removed file is held open */
     /* What has been told: a commit, its tree and effective time; zeros: nothing. */
     struct cdb_oid head, root;
     chrondb_time time;
@@ -270,8 +271,10 @@ static int look(chrondb_watch *watch)
 {
     struct cdb_repo *repo = watch->db->repo;
     struct cdb_oid head;
-    if (cdb_ref_watch_take(watch->files))
+    if (cdb_ref_watch_take(watch->files)) {
         watch->due = true;
+        watch->settled = false;
+    }
     if (!watch->due)
         return CHRONDB_END;
     /* Not cdb_repo_attend, which writes where a writer has died: here somebody may just be removing the database. */
@@ -408,6 +411,16 @@ static int fill_event(chrondb_watch *watch, const struct cdb_change *change, chr
     return 0;
 }
 
+/* It may be long until something happens, and packs and files of the index are replaced meanwhile. */
+static void settle(chrondb_watch *watch)
+{
+    if (watch->settled)
+        return;
+    cdb_objects_let_go(watch->db->repo->objects);
+    cdb_view_forget(watch->db);
+    watch->settled = true;
+}
+
 int chrondb_watch_next(chrondb_watch *watch, chrondb_event *event)
 {
     const struct cdb_change *change;
@@ -424,6 +437,8 @@ int chrondb_watch_next(chrondb_watch *watch, chrondb_event *event)
             result = open_commit(watch);
         if (result == 1)
             result = look(watch);
+        if (result == CHRONDB_END)
+            settle(watch);
         if (result != 0)
             return result;
     }

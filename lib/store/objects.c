@@ -80,6 +80,11 @@ void cdb_objects_free(struct cdb_objects *objects)
     free(objects);
 }
 
+void cdb_objects_let_go(struct cdb_objects *objects)
+{
+    cdb_packs_let_go(objects->packs);
+}
+
 void cdb_objects_set_fallback(struct cdb_objects *objects, cdb_objects_fallback fallback, void *context)
 {
     objects->fallback = fallback;

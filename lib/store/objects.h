@@ -46,6 +46,9 @@ void cdb_objects_keep(struct cdb_objects *objects, const struct cdb_oid *oid, in
 /* Nothing is kept any more: what was to be committed was not. */
 void cdb_objects_forget(struct cdb_objects *objects);
 
+/* For processes that go on and on: what was removed since it was opened is no longer held open. */
+void cdb_objects_let_go(struct cdb_objects *objects);
+
 /* The one object whose id starts with these 4 to 40 hex digits: 0; 1 if there is none; 2 if there are several. */
 int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_t len, struct cdb_oid *out);
 

@@ -267,6 +267,15 @@ static int list(struct cdb_packs *packs, bool *changed)
     return result;
 }
 
+void cdb_packs_let_go(struct cdb_packs *packs)
+{
+    bool changed = false;
+    pthread_mutex_lock(&packs->mutex);
+    if (packs->listings > 0 && list(packs, &changed) != 0)
+        cdb_error_clear(); /* told to who reads */
+    pthread_mutex_unlock(&packs->mutex);
+}
+
 /* ---- finding ------------------------------------------------------------------------------------- */
 
 /* The slot's file with its index. 1: it has gone. */

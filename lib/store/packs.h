@@ -27,6 +27,8 @@ int cdb_packs_read_open(struct cdb_packs *packs, const struct cdb_oid *oid, size
 
 /* Has a pack an object of that id? It is not read. 0, 1, or an error. */
 int cdb_packs_has(struct cdb_packs *packs, const struct cdb_oid *oid);
+/* Let go of packs that were removed: their space is free once nobody has them open. */
+void cdb_packs_let_go(struct cdb_packs *packs);
 
 /* How many ids begin with the first `len` hex digits of `prefix` (the rest of it zeros): 0, 1 or 2 (several). An
  * id that is equal to *out counts as known already if *count is 1 before. */

@@ -218,6 +218,31 @@ keys() {
     ends 143
 }
 
+@test "a quiet watch keeps no file that was removed" {
+    removed() {
+        cat "/proc/$watcher/maps" | grep -F "$PWD" | grep deleted || :
+        ls -l "/proc/$watcher/fd" | grep -F "$PWD" | grep deleted || :
+    }
+    seq 700 | sed 's/.*/{"key":"t:&","value":&}/' | "$CHRONDB" import --commit-each >/dev/null
+    given put t:1 2
+    start --since 2020
+    lines_in 702 out
+    [ -d "/proc/$watcher/fd" ] || skip 'no /proc'
+    given gc
+    given put k 1
+    given gc
+    given reindex
+    given put k 2
+    lines_in 704 out
+    for ((i = 0; i < 400; i++)); do
+        [ -n "$(removed)" ] || break
+        sleep 0.05
+    done
+    same removed '' "$(removed)"
+    kill "$watcher"
+    ends 143
+}
+
 @test "formats" {
     given put k '{"a":[1,2]}'
     given put l 1
