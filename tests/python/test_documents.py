@@ -5,6 +5,9 @@ import functools
 import json
 import os
 import pathlib
+import shutil
+import subprocess
+import unittest
 
 from support import Case, main
 
@@ -101,6 +104,33 @@ class Documents(Case):
             self.assertEqual(db["long"] % 10, 9)
         except chrondb.DamagedError as error:  # newer versions read no integers of that many digits
             self.assertIn("get_raw() gives its bytes", str(error))
+
+    @unittest.skipUnless(shutil.which("git"), "git is not installed")
+    def test_what_plain_git_committed(self):
+        db = self.open()
+        db["user:1"] = 1
+
+        def git(*arguments, **options):
+            environment = dict(os.environ, GIT_INDEX_FILE=self.path + ".index", GIT_COMMITTER_NAME="C", GIT_COMMITTER_EMAIL="c@d")
+            command = ("git", "-C", self.path) + arguments
+            return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, **options).stdout.decode().strip()
+
+        texts = {"bad": b"{not json", "bytes": b'"\xff"', "deep": b"[" * 100000 + b"]" * 100000, "empty": b""}
+        git("read-tree", "main")
+        for name, text in texts.items():
+            blob = git("hash-object", "-w", "--stdin", input=text)
+            git("update-index", "--add", "--cacheinfo", "100644,%s,user/%s.json" % (blob, name))
+        commit = git("commit-tree", git("write-tree"), "-p", "main", "-m", "by git")
+        git("update-ref", "refs/heads/main", commit)
+        for name, text in texts.items():
+            error = self.fails(chrondb.DamagedError, db.get, "user:" + name)
+            self.assertEqual((error.name, error.key), ("damaged", "user:" + name))
+            self.assertEqual(db.get_raw("user:" + name), text)
+            self.fails(chrondb.InvalidDocumentError, db.patch, "user:" + name, {"a": 1})
+        self.assertEqual([value for _, value in db.items("user:b", raw=True)], [texts["bad"], texts["bytes"]])
+        self.fails(chrondb.DamagedError, list, db.items())
+        version = next(db.history("user:bad", raw=True))
+        self.assertEqual((version.message, version.committer, version.value), ("by git", "C <c@d>", texts["bad"]))
 
     def test_keys(self):
         db = self.open()

@@ -155,6 +155,17 @@ class Recording(Case):
         self.assertEqual(self.fails(chrondb.UsageError, db.put, "a", 3, "nobranch").name, "no_branch")
 
 
+    def test_a_branch_that_begins_with_a_write(self):
+        db = self.open()
+        db["a"] = 1
+        self.assertEqual(db.put("b", 2, "new", create_branch=True).status, "created")
+        self.assertEqual((list(db.branch("new")), list(db)), (["b"], ["a"]))
+        with db.transaction("other", create_branch=True) as tx:
+            tx["c"] = 3
+        self.assertEqual(list(db.branch("other")), ["c"])
+        self.assertRaises(TypeError, db.import_lines, [], create_branch=True)
+
+
 class Imports(Case):
     def test_lines(self):
         db = self.open()

@@ -3,13 +3,12 @@
 import ctypes
 import logging
 import os
-import threading
 from ctypes import byref, string_at
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from . import _native
 from ._errors import ClosedError, MergeConflictError, UsageError, check, last_error, text
-from ._handles import OPEN, Caller, Handle, Resource, Steps, buffer_text, give_buffer, take_buffer
+from ._handles import Caller, Handle, Resource, Steps, buffer_text, give_buffer, take_buffer
 from ._native import lib
 from ._reading import Documents, When, bytes_at, decode
 from ._records import (
@@ -34,11 +33,10 @@ from ._writing import (
     CommitOptions,
     Transaction,
     c_list,
-    commit_one,
-    delete_operation,
-    patch_operation,
-    put_operation,
+    condition,
+    document_arguments,
     recorded,
+    result_of,
     timeout_ms,
     write_options,
 )
@@ -182,27 +180,21 @@ class Branch(Documents):
     def _query_branch(self, ast: bytes) -> Optional[str]:
         return query_branch(ast)
 
-    def _maintain_soon(self) -> None:
-        self._db._maintain_soon()
-
     def _read(self, key: str, branch: Optional[str]) -> Optional[bytes]:
-        """As for any documents, but with nothing around the three calls: this is what get() costs."""
+        """As for any documents, but with nothing around the call: this is what get() costs."""
         name = c_key(key)
         handle = self._handle
         if handle.state:
             handle.check()
-        snapshot, buffer = ctypes.c_void_p(), take_buffer()
+        buffer = take_buffer()
         try:
-            result = lib.chrondb_snapshot_open(byref(snapshot), handle.pointer, self._branch_name(branch), None)
-            if result == 0:
-                result = lib.chrondb_get(snapshot, name, byref(buffer))
+            result = lib.chrondb_get_at(handle.pointer, self._branch_name(branch), None, name, byref(buffer))
             if result == 0:
                 return string_at(buffer.data, buffer.size)
             if result == _native.NOTFOUND:
                 return None
             raise last_error(result)
         finally:
-            lib.chrondb_snapshot_free(snapshot)
             give_buffer(buffer)
 
     # ---- views ----
@@ -254,10 +246,13 @@ class Branch(Documents):
 
     # ---- writing ----
 
-    def _commit_one(self, operation: Tuple[Any, ...], branch: Optional[str], commit: Mapping[str, Any]) -> Result:
-        result = commit_one(self._handle, operation, write_options(self._branch_name(branch), commit))
-        self._maintain_soon()
-        return result
+    def _write(
+        self, function: Callable[..., int], arguments: Tuple[Any, ...], branch: Optional[str], commit: Mapping[str, Any]
+    ) -> Result:
+        handle, options, result = self._handle, write_options(self._branch_name(branch), commit), _native.Result()
+        handle.check()
+        check(function(handle.pointer, *arguments, options, byref(result)))
+        return result_of(result)
 
     def put(
         self,
@@ -284,7 +279,10 @@ class Branch(Documents):
         ...     first.status, second.status
         ('created', 'updated')
         """
-        return self._commit_one(put_operation(self._dumps, key, value, if_absent, if_exists, if_match), branch, commit)
+        precondition = condition(if_absent, if_exists, if_match)
+        return self._write(
+            lib.chrondb_put, document_arguments(self._dumps, key, value, precondition), branch, commit
+        )
 
     def patch(
         self,
@@ -305,7 +303,10 @@ class Branch(Documents):
         ...     db.get_raw("user:1")
         Raw(b'{"name": "Alice", "balance": 10.50, "age": 31}')
         """
-        return self._commit_one(patch_operation(self._dumps, key, patch, if_match), branch, commit)
+        precondition = condition(False, False, if_match)
+        return self._write(
+            lib.chrondb_patch, document_arguments(self._dumps, key, patch, precondition), branch, commit
+        )
 
     def delete(
         self,
@@ -317,7 +318,7 @@ class Branch(Documents):
         **commit: "Unpack[CommitOptions]"
     ) -> Result:
         """Delete a document; its past stays. Without it DocumentNotFoundError, unless missing_ok."""
-        return self._commit_one(delete_operation(key, missing_ok, if_match), branch, commit)
+        return self._write(lib.chrondb_delete, (c_key(key), condition(False, missing_ok, if_match)), branch, commit)
 
     def restore(
         self, key: str, when: When, branch: Optional[str] = None, **commit: "Unpack[CommitOptions]"
@@ -413,7 +414,6 @@ class Branch(Documents):
             check(lib.chrondb_import_finish(running.pointer))
         report = _native.ImportReport()
         lib.chrondb_import_get_report(running.pointer, byref(report))
-        self._maintain_soon()
         return ImportReport(
             report.lines, report.resumed, report.commits, report.puts, report.deletes, decode(report.head) or None
         )
@@ -488,7 +488,6 @@ class Branch(Documents):
             error.conflicts = list(self._conflicts(merge))
             raise
         report = lib.chrondb_merge_get_report(merge.pointer).contents
-        self._maintain_soon()
         return MergeReport(
             _native.MERGE_STATUS[report.status],
             None if report.commit is None else decode(report.commit),
@@ -548,7 +547,7 @@ class ChronDB(Branch):
     adopt       make a database of a bare git repository that is none yet
     loads       how documents become objects: a function of a str; by default json.loads()
     dumps       how objects become documents, as str or bytes; by default json.dumps(), without spaces
-    maintain    tidy up in a thread when it is due; False: leave it to maintain() or to other processes
+    maintain    tidy up in a thread of the library when it is due; False: leave it to maintain() or to other processes
 
     It is like a dict of documents: db["user:1"], `in`, `del`, len(), iteration over keys. Threads may share it. A
     process may open one database several times; a child of a fork opens it anew. What happens on the side, such as a
@@ -576,12 +575,13 @@ class ChronDB(Branch):
         self._loads = loads
         self._dumps = dumps
         self._name = branch
-        self._maintained = maintain
         c_branch(branch)
         if data_path is None:
             data_path = discover()
         options = _native.OpenOptions(
-            flags=(_native.OPEN_CREATE if create else 0) | (_native.OPEN_ADOPT if adopt else 0),
+            flags=(_native.OPEN_CREATE if create else 0)
+            | (_native.OPEN_ADOPT if adopt else 0)
+            | (_native.OPEN_MAINTAIN if maintain else 0),
             notice=tell,
             index_path=None if index_path is None else os.path.abspath(c_path(index_path, "the path of the index")),
         )
@@ -605,12 +605,8 @@ class ChronDB(Branch):
         last iterator and snapshot is gone.
         """
         handle, self._owned = self._owned, None
-        if handle is None:
-            return
-        maintenance = handle.maintenance
-        if handle.state == OPEN and maintenance is not None and maintenance is not threading.current_thread():
-            maintenance.join()
-        handle.close()
+        if handle is not None:
+            handle.close()
 
     @property
     def closed(self) -> bool:
@@ -625,11 +621,6 @@ class ChronDB(Branch):
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: "Optional[TracebackType]"
     ) -> None:
         self.close()
-
-    def _maintain_soon(self) -> None:
-        handle = self._owned
-        if handle is not None and self._maintained and lib.chrondb_maintenance_due(handle.pointer):
-            handle.maintain_aside()
 
     def maintain(self) -> None:
         """Do the maintenance that is due now; it may take a second. Others read and write meanwhile."""

@@ -26,12 +26,11 @@ WHY = {
 class Handle:
     """An open database."""
 
-    __slots__ = ("pointer", "state", "maintenance", "__weakref__")
+    __slots__ = ("pointer", "state", "__weakref__")
 
     def __init__(self, pointer: int) -> None:
         self.pointer = pointer
         self.state = OPEN
-        self.maintenance: Optional[threading.Thread] = None
         handles.add(self)
 
     def check(self) -> None:
@@ -49,26 +48,9 @@ class Handle:
         if self.state == OPEN:
             self.state = CLOSED
 
-    def maintain_aside(self) -> None:
-        """Do the maintenance that is due in a thread of its own, unless one is at it."""
-        running = self.maintenance
-        if running is not None and running.is_alive():
-            return
-        thread = threading.Thread(target=maintain, args=(self,), name="chrondb maintenance")
-        try:
-            thread.start()
-        except RuntimeError:  # the interpreter is about to end, or there are too many: it stays due
-            return
-        self.maintenance = thread
-
     def __del__(self, close: Callable[[int], None] = lib.chrondb_close, forked: int = FORKED) -> None:
         if self.state != forked:
             close(self.pointer)
-
-
-def maintain(handle: Handle) -> None:
-    """In a thread. A failure needs no report: what is due stays due, and the next write tries again."""
-    lib.chrondb_maintain(handle.pointer)
 
 
 class Resource:

@@ -122,6 +122,7 @@ class WriteOptions(Struct):
         ("time", c_char_p),
         ("force_time", c_int),
         ("lock_timeout_ms", c_int),
+        ("create_branch", c_int),
     ]
 
 
@@ -474,18 +475,30 @@ PROTOTYPES = {
     "chrondb_path": (c_char_p, [c_void_p]),
     "chrondb_was_created": (c_int, [c_void_p]),
     "chrondb_maintain": (c_int, [c_void_p]),
-    "chrondb_maintenance_due": (c_int, [c_void_p]),
     "chrondb_snapshot_open": (c_int, [VOID_POINTER, c_void_p, c_char_p, c_char_p]),
     "chrondb_snapshot_free": (None, [c_void_p]),
     "chrondb_snapshot_commit": (c_char_p, [c_void_p]),
     "chrondb_snapshot_time": (c_int, [c_void_p, POINTER(Time)]),
     "chrondb_get": (c_int, [c_void_p, c_char_p, POINTER(Buffer)]),
+    "chrondb_get_at": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p, POINTER(Buffer)]),
     "chrondb_exists": (c_int, [c_void_p, c_char_p]),
     "chrondb_list_open": (c_int, [VOID_POINTER, c_void_p, POINTER(Range)]),
     "chrondb_list_next": (c_int, [c_void_p, POINTER(Entry)]),
     "chrondb_list_free": (None, [c_void_p]),
     "chrondb_count": (c_int, [c_void_p, POINTER(Range), POINTER(c_uint64)]),
     "chrondb_tables": (c_int, [c_void_p, EACH_TABLE, c_void_p]),
+    "chrondb_put": (
+        c_int,
+        [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(Condition), POINTER(WriteOptions), POINTER(Result)],
+    ),
+    "chrondb_patch": (
+        c_int,
+        [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(Condition), POINTER(WriteOptions), POINTER(Result)],
+    ),
+    "chrondb_delete": (
+        c_int,
+        [c_void_p, c_char_p, POINTER(Condition), POINTER(WriteOptions), POINTER(Result)],
+    ),
     "chrondb_batch_new": (c_int, [VOID_POINTER, c_void_p]),
     "chrondb_batch_free": (None, [c_void_p]),
     "chrondb_batch_put": (c_int, [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(Condition)]),

@@ -36,6 +36,7 @@ class Version(NamedTuple):
     time: Time
     author: str
     """"NAME <MAIL>"."""
+    committer: str
     message: str
     meta: Dict[str, str]
     value: Any
@@ -72,6 +73,7 @@ class Commit(NamedTuple):
     """Its id."""
     time: Time
     author: str
+    committer: str
     message: str
     meta: Dict[str, str]
     changes: List[Change]

@@ -181,7 +181,7 @@ def load_document(data: bytes, loads: Optional[Loads], key: Optional[str]) -> An
         return Raw(data)
     try:
         return loads(data.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         # Plain git can commit anything, and Python reads no integer of thousands of digits.
         raise DamagedError(
             "cannot read %s as a Python object: %s; get_raw() gives its bytes" % (ascii(key), error),

@@ -28,6 +28,7 @@ class CommitOptions(TypedDict, total=False):
     time          the commit's time: not before the second of the branch's last commit, and not in the future ...
     force_time    ... unless this is True; the past does not change all the same
     lock_timeout  how many seconds to wait for other writers, by default 30; 0: not at all
+    create_branch a branch that is not there begins with this write, without a past; for writes of documents only
     """
 
     message: str
@@ -36,6 +37,7 @@ class CommitOptions(TypedDict, total=False):
     time: When
     force_time: bool
     lock_timeout: float
+    create_branch: bool
 
 
 def timeout_ms(seconds: Optional[float]) -> int:
@@ -84,6 +86,7 @@ def write_options(branch: Optional[bytes], commit: Mapping[str, Any]) -> _native
     options = dict(commit)
     members = recorded(options)
     members["time"] = c_when(options.pop("time", None))
+    members["create_branch"] = bool(options.pop("create_branch", False))
     for name in options:
         raise TypeError("unexpected keyword argument %r: it is none of CommitOptions" % name)
     return _native.WriteOptions(branch=branch, **members)
@@ -97,42 +100,24 @@ def condition(if_absent: bool, if_exists: bool, if_match: Optional[str]) -> Opti
     return _native.Condition(flags=flags, match=c_optional(if_match, "a commit", "invalid_time"))
 
 
-# ---- operations: the function of the library that adds one to a batch, and its arguments behind the batch ----
-
-
-def put_operation(
-    dump: Dumps, key: str, value: Any, if_absent: bool, if_exists: bool, if_match: Optional[str]
-) -> Tuple[Any, ...]:
-    """Store a document."""
+def document_arguments(
+    dump: Dumps, key: str, value: Any, precondition: Optional[_native.Condition]
+) -> Tuple[bytes, bytes, int, Optional[_native.Condition]]:
+    """A key, a document (or a patch) and a precondition, as the library's functions take them."""
     name, text = c_key(key), c_document(value, dump, key)
-    return lib.chrondb_batch_put, name, text, len(text), condition(if_absent, if_exists, if_match)
+    return name, text, len(text), precondition
 
 
-def patch_operation(dump: Dumps, key: str, patch: Any, if_match: Optional[str]) -> Tuple[Any, ...]:
-    """Change parts of a document."""
-    name, text = c_key(key), c_document(patch, dump, key)
-    return lib.chrondb_batch_patch, name, text, len(text), condition(False, False, if_match)
-
-
-def delete_operation(key: str, missing_ok: bool, if_match: Optional[str]) -> Tuple[Any, ...]:
-    """Delete a document."""
-    return lib.chrondb_batch_delete, c_key(key), condition(False, missing_ok, if_match)
-
-
-def result_at(batch: Resource, index: int) -> Result:
-    """What became of an operation, after the commit."""
-    result = lib.chrondb_batch_result(batch.pointer, index).contents
+def result_of(result: _native.Result) -> Result:
+    """What became of a write."""
     commit = decode(result.commit) or None
     time = None if commit is None else from_ns(result.time.seconds, result.time.nanoseconds)
     return Result(decode(result.key), _native.STATUS[result.status], commit, time)
 
 
-def commit_one(handle: Handle, operation: Tuple[Any, ...], options: _native.WriteOptions) -> Result:
-    """A commit of one operation."""
-    batch = Resource(handle, lib.chrondb_batch_free).open(lib.chrondb_batch_new, handle.pointer)
-    check(operation[0](batch.pointer, *operation[1:]))
-    check(lib.chrondb_batch_commit(batch.pointer, options))
-    return result_at(batch, 0)
+def result_at(batch: Resource, index: int) -> Result:
+    """What became of an operation of a batch, after the commit."""
+    return result_of(lib.chrondb_batch_result(batch.pointer, index).contents)
 
 
 class Transaction:
@@ -174,15 +159,17 @@ class Transaction:
         The preconditions, checked when the transaction is committed: there is no such document (if_absent); there is
         one (if_exists); its last commit is this one (if_match).
         """
-        self._add(*put_operation(self._dumps, key, value, if_absent, if_exists, if_match))
+        precondition = condition(if_absent, if_exists, if_match)
+        self._add(lib.chrondb_batch_put, *document_arguments(self._dumps, key, value, precondition))
 
     def patch(self, key: str, patch: Any, *, if_match: Optional[str] = None) -> None:
         """Change parts of a document by a merge patch (RFC 7396): members are set, those that are None removed."""
-        self._add(*patch_operation(self._dumps, key, patch, if_match))
+        precondition = condition(False, False, if_match)
+        self._add(lib.chrondb_batch_patch, *document_arguments(self._dumps, key, patch, precondition))
 
     def delete(self, key: str, *, missing_ok: bool = False, if_match: Optional[str] = None) -> None:
         """Delete a document; without it the commit is DocumentNotFoundError, unless missing_ok."""
-        self._add(*delete_operation(key, missing_ok, if_match))
+        self._add(lib.chrondb_batch_delete, c_key(key), condition(False, missing_ok, if_match))
 
     def check(
         self, key: str, *, if_absent: bool = False, if_exists: bool = False, if_match: Optional[str] = None
@@ -245,7 +232,6 @@ class Transaction:
                     time = lib.chrondb_batch_time(batch.pointer)
                     self._time = from_ns(time.seconds, time.nanoseconds)
                 self._committed = batch
-        self._view._maintain_soon()
         return self._commit_id
 
     def rollback(self) -> None:
