@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libchrondb.h"
@@ -381,6 +382,39 @@ static void ending_beside_calls(void)
     }
 }
 
+/* A child opens anew, whatever the threads of its parent were at; what the parent opened is an error, and may be
+ * closed. */
+static void forks(void)
+{
+    struct client c = start("threads");
+    pthread_t ids[3];
+
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&ids[i], NULL, use_until_refused, &c) == 0);
+    for (int i = 0; i < 8; i++) {
+        int status = 0;
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            struct client own;
+            alarm(60);
+            own = start("threads");
+            expect(&own, chrondb_put(own.thread, own.handle, "child", "{}", NULL), "{\"id\":\"child\"}");
+            expect(&c, chrondb_put(c.thread, c.handle, "child", "{}", NULL), NULL);
+            expect(&c, chrondb_get(c.thread, c.handle, "child", NULL), NULL);
+            stop(&c);
+            expect(&own, chrondb_get(own.thread, own.handle, "child", NULL), "{\"id\":\"child\"}");
+            stop(&own);
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    CHECK(chrondb_close(c.thread, c.handle) == 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_join(ids[i], NULL) == 0);
+    CHECK(graal_tear_down_isolate(c.thread) == 0);
+}
+
 /* ---- open, use, close, again and again ------------------------------------------------------------------------ */
 
 static int count_descriptors(void)
@@ -440,6 +474,7 @@ int main(int argc, char **argv)
     strings_kept();
     threads();
     ending_beside_calls();
+    forks();
     cycles(argc > 2 ? atoi(argv[2]) : 100);
     return 0;
 }

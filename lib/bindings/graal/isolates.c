@@ -46,6 +46,42 @@ static struct pointers isolates, threads; /* the living */
 static uint64_t last_serial;
 static struct string_pool nobodys; /* for errors of calls in no isolate */
 
+/* ---- forks ---------------------------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&mutex);
+    strings_lock();
+}
+
+static void after_fork(void)
+{
+    strings_unlock();
+    pthread_mutex_unlock(&mutex);
+}
+
+/* The threads that were in calls are not there. */
+static void end_calls(struct pointer *pointer)
+{
+    graal_isolate_t *isolate = (graal_isolate_t *)(void *)pointer; /* its first member */
+    isolate->calls = 0;
+    for (size_t i = 0; i < isolate->handle_count; i++)
+        isolate->handles[i]->users = 0;
+}
+
+/* What its parent opened is an error in the child, but isolates and strings are as good as there. */
+static void after_fork_in_child(void)
+{
+    pointers_each(&isolates, end_calls);
+    pthread_cond_init(&call_ended, NULL);
+    after_fork();
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
 /* ---- errors -------------------------------------------------------------------------------------- */
 
 #define MESSAGE_SIZE 4096
@@ -131,6 +167,8 @@ static void remove_thread(graal_isolatethread_t *thread)
 
 int isolates_create(graal_isolate_t **out, graal_isolatethread_t **thread_out)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
     graal_isolate_t *isolate = calloc(1, sizeof(*isolate));
     graal_isolatethread_t *thread = calloc(1, sizeof(*thread));
     if (isolate == NULL || thread == NULL) {

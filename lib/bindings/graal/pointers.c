@@ -79,3 +79,11 @@ struct pointer *pointers_find(const struct pointers *set, const void *address)
         pointer = pointer->next;
     return pointer;
 }
+
+void pointers_each(const struct pointers *set, void (*each)(struct pointer *pointer))
+{
+    struct pointer *const *buckets = set->buckets != NULL ? set->buckets : set->first;
+    for (size_t i = 0; i < size_of(set); i++)
+        for (struct pointer *pointer = buckets[i]; pointer != NULL; pointer = pointer->next)
+            each(pointer);
+}

@@ -24,6 +24,7 @@ struct pointers {
 /* Never fails: without memory it only becomes slower. */
 void pointers_add(struct pointers *set, struct pointer *pointer, const void *address);
 void pointers_remove(struct pointers *set, struct pointer *pointer);
+void pointers_each(const struct pointers *set, void (*each)(struct pointer *pointer));
 /* NULL: it is not in the set. */
 struct pointer *pointers_find(const struct pointers *set, const void *address);
 

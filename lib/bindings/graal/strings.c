@@ -152,6 +152,16 @@ void strings_take_back(const char *text)
     pthread_mutex_unlock(&mutex);
 }
 
+void strings_lock(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void strings_unlock(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
 void strings_release(struct string_pool *pool)
 {
     pthread_mutex_lock(&mutex);

@@ -25,6 +25,9 @@ struct string_pool {
 char *strings_give(struct string_pool *pool, const char *text, size_t len);
 /* What is none, or is no more, is left alone. */
 void strings_take_back(const char *text);
+/* Around a fork: nobody else is in the midst of it. */
+void strings_lock(void);
+void strings_unlock(void);
 /* The end of all of a pool's strings. */
 void strings_release(struct string_pool *pool);
 
