@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The C library of chrondb, `chrondb.h`, declared for Rust: nothing else. The header is the manual, of what functions
-//! do, who owns what, and which errors there are; a test compares every declaration here with it. The crate `chrondb` is
-//! the safe way to all of this.
+//! do, who owns what, and which errors there are. `declare.py` writes the declarations anew where it has changed, and
+//! tests have a C compiler compare each with it. The crate `chrondb` is the safe way to all of this.
 //!
 //! `libchrondb.a` is linked, with all it needs, and none of its symbols but `chrondb_*` is seen outside: a libgit2 of
 //! another version may be in the same program. It is looked for in the directory that the environment variable
@@ -52,6 +52,8 @@ macro_rules! plain {
         }
     )*};
 }
+
+// ---- below: declare.py ----
 
 pub const CHRONDB_MAX_DOCUMENT: usize = 64 * 1024 * 1024;
 pub const CHRONDB_MAX_DEPTH: c_int = 1000;
@@ -107,14 +109,14 @@ extern "C" {
 
 // ---- time ----
 
-pub const CHRONDB_TIME_SIZE: usize = 40;
-
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct chrondb_time {
     pub seconds: i64,
     pub nanoseconds: i32,
 }
+
+pub const CHRONDB_TIME_SIZE: usize = 40;
 
 extern "C" {
     pub fn chrondb_time_format(time: chrondb_time, out: *mut c_char);
@@ -132,6 +134,7 @@ opaque!(chrondb);
 pub const CHRONDB_OPEN_CREATE: c_uint = 1;
 pub const CHRONDB_OPEN_ADOPT: c_uint = 2;
 pub const CHRONDB_OPEN_MAINTAIN: c_uint = 4;
+
 pub const CHRONDB_NOTE: c_int = 0;
 pub const CHRONDB_WARNING: c_int = 1;
 
@@ -262,8 +265,6 @@ pub struct chrondb_result {
     pub time: chrondb_time,
 }
 
-opaque!(chrondb_batch);
-
 extern "C" {
     pub fn chrondb_put(
         db: *mut chrondb,
@@ -290,6 +291,11 @@ extern "C" {
         options: *const chrondb_write_options,
         result: *mut chrondb_result,
     ) -> c_int;
+}
+
+opaque!(chrondb_batch);
+
+extern "C" {
     pub fn chrondb_batch_new(out: *mut *mut chrondb_batch, db: *mut chrondb) -> c_int;
     pub fn chrondb_batch_free(batch: *mut chrondb_batch);
     pub fn chrondb_batch_put(
@@ -323,6 +329,11 @@ extern "C" {
         condition: *const chrondb_condition,
     ) -> c_int;
     pub fn chrondb_batch_restore_all(batch: *mut chrondb_batch, snapshot: *mut chrondb_snapshot) -> c_int;
+    pub fn chrondb_batch_restore_table(
+        batch: *mut chrondb_batch,
+        table: *const c_char,
+        snapshot: *mut chrondb_snapshot,
+    ) -> c_int;
     pub fn chrondb_key_check(key: *const c_char) -> c_int;
     pub fn chrondb_key_path(key: *const c_char, path: *mut chrondb_buffer) -> c_int;
     pub fn chrondb_batch_add_json(
@@ -465,8 +476,7 @@ extern "C" {
         changes: *mut *const chrondb_change,
         change_count: *mut usize,
     ) -> c_int;
-    pub fn chrondb_log_value(log: *mut chrondb_log, index: usize, value: *mut *const c_char, size: *mut usize)
-        -> c_int;
+    pub fn chrondb_log_value(log: *mut chrondb_log, index: usize, value: *mut *const c_char, size: *mut usize) -> c_int;
     pub fn chrondb_log_free(log: *mut chrondb_log);
 }
 
@@ -497,6 +507,67 @@ extern "C" {
     pub fn chrondb_diff_free(diff: *mut chrondb_diff);
 }
 
+opaque!(chrondb_blame);
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_blame_field {
+    pub path: *const c_char,
+    pub path_size: usize,
+    pub value: *const c_char,
+    pub value_size: usize,
+    pub commit: *const c_char,
+    pub time: chrondb_time,
+    pub author: *const c_char,
+}
+
+extern "C" {
+    pub fn chrondb_blame_open(
+        out: *mut *mut chrondb_blame,
+        snapshot: *mut chrondb_snapshot,
+        key: *const c_char,
+    ) -> c_int;
+    pub fn chrondb_blame_next(blame: *mut chrondb_blame, field: *mut chrondb_blame_field) -> c_int;
+    pub fn chrondb_blame_free(blame: *mut chrondb_blame);
+}
+
+// ---- watching ----
+
+opaque!(chrondb_watch);
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_watch_options {
+    pub size: usize,
+    pub branch: *const c_char,
+    pub prefix: *const c_char,
+    pub table: *const c_char,
+    pub since: *const c_char,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_event {
+    pub key: *const c_char,
+    pub op: chrondb_op,
+    pub branch: *const c_char,
+    pub commit: *const c_char,
+    pub time: chrondb_time,
+    pub value: *const c_char,
+    pub value_size: usize,
+}
+
+extern "C" {
+    pub fn chrondb_watch_open(
+        out: *mut *mut chrondb_watch,
+        db: *mut chrondb,
+        options: *const chrondb_watch_options,
+    ) -> c_int;
+    pub fn chrondb_watch_next(watch: *mut chrondb_watch, event: *mut chrondb_event) -> c_int;
+    pub fn chrondb_watch_fd(watch: *const chrondb_watch) -> c_int;
+    pub fn chrondb_watch_free(watch: *mut chrondb_watch);
+}
+
 // ---- branches and tags ----
 
 #[derive(Clone, Copy)]
@@ -514,12 +585,12 @@ pub struct chrondb_ref {
 extern "C" {
     pub fn chrondb_branch_list(
         db: *mut chrondb,
-        each: Option<unsafe extern "C" fn(context: *mut c_void, reference: *const chrondb_ref) -> c_int>,
+        each: Option<unsafe extern "C" fn(context: *mut c_void, r#ref: *const chrondb_ref) -> c_int>,
         context: *mut c_void,
     ) -> c_int;
     pub fn chrondb_tag_list(
         db: *mut chrondb,
-        each: Option<unsafe extern "C" fn(context: *mut c_void, reference: *const chrondb_ref) -> c_int>,
+        each: Option<unsafe extern "C" fn(context: *mut c_void, r#ref: *const chrondb_ref) -> c_int>,
         context: *mut c_void,
     ) -> c_int;
     pub fn chrondb_branch_create(
@@ -639,6 +710,74 @@ extern "C" {
     ) -> c_int;
 }
 
+// ---- backups ----
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_backup_options {
+    pub size: usize,
+    pub since: *const c_char,
+    pub since_file: *const c_char,
+    pub branch: *const c_char,
+    pub fd: c_int,
+    pub lock_timeout_ms: c_int,
+    pub progress: chrondb_progress,
+    pub progress_context: *mut c_void,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_backup_report {
+    pub size: usize,
+    pub bytes: u64,
+    pub objects: u64,
+    pub commits: u64,
+    pub branches: u64,
+    pub tags: u64,
+    pub incremental: c_int,
+}
+
+extern "C" {
+    pub fn chrondb_backup(
+        db: *mut chrondb,
+        file: *const c_char,
+        options: *const chrondb_backup_options,
+        report: *mut chrondb_backup_report,
+    ) -> c_int;
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_restore_options {
+    pub size: usize,
+    pub fd: c_int,
+    pub lock_timeout_ms: c_int,
+    pub progress: chrondb_progress,
+    pub progress_context: *mut c_void,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_restore_report {
+    pub size: usize,
+    pub bytes: u64,
+    pub objects: u64,
+    pub commits: u64,
+    pub branches: u64,
+    pub tags: u64,
+    pub incremental: c_int,
+    pub status: chrondb_status,
+}
+
+extern "C" {
+    pub fn chrondb_restore_backup(
+        path: *const c_char,
+        file: *const c_char,
+        options: *const chrondb_restore_options,
+        report: *mut chrondb_restore_report,
+    ) -> c_int;
+}
+
 // ---- merging ----
 
 opaque!(chrondb_merge);
@@ -718,6 +857,54 @@ extern "C" {
     pub fn chrondb_merge_get_report(merge: *mut chrondb_merge) -> *const chrondb_merge_report;
 }
 
+// ---- verify ----
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_finding {
+    pub kind: *const c_char,
+    pub is_error: c_int,
+    pub r#ref: *const c_char,
+    pub commit: *const c_char,
+    pub path: *const c_char,
+    pub key: *const c_char,
+    pub object: *const c_char,
+    pub message: *const c_char,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_verify_options {
+    pub size: usize,
+    pub branch: *const c_char,
+    pub full: c_int,
+    pub finding: Option<unsafe extern "C" fn(context: *mut c_void, finding: *const chrondb_finding) -> c_int>,
+    pub finding_context: *mut c_void,
+    pub progress: chrondb_progress,
+    pub progress_context: *mut c_void,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_verify_report {
+    pub size: usize,
+    pub errors: u64,
+    pub notes: u64,
+    pub refs: u64,
+    pub commits: u64,
+    pub trees: u64,
+    pub documents: u64,
+    pub objects: u64,
+}
+
+extern "C" {
+    pub fn chrondb_verify(
+        db: *mut chrondb,
+        options: *const chrondb_verify_options,
+        report: *mut chrondb_verify_report,
+    ) -> c_int;
+}
+
 // ---- settings ----
 
 #[derive(Clone, Copy)]
@@ -755,9 +942,9 @@ extern "C" {
 
 // ---- search ----
 
-pub const CHRONDB_SEARCH_LIMIT: u64 = 10;
-
 opaque!(chrondb_search);
+
+pub const CHRONDB_SEARCH_LIMIT: c_int = 10;
 
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -927,10 +1114,17 @@ sized! {
     chrondb_import_options
     chrondb_import_report
     chrondb_history_options
+    chrondb_watch_options
     chrondb_info
     chrondb_gc_report
     chrondb_reindex_report
+    chrondb_backup_options
+    chrondb_backup_report
+    chrondb_restore_options
+    chrondb_restore_report
     chrondb_merge_options
+    chrondb_verify_options
+    chrondb_verify_report
     chrondb_search_options
     chrondb_search_stats
 }
@@ -944,9 +1138,12 @@ plain! {
     chrondb_version_info
     chrondb_change
     chrondb_difference
+    chrondb_blame_field
+    chrondb_event
     chrondb_ref
     chrondb_conflict
     chrondb_merge_report
+    chrondb_finding
     chrondb_setting
     chrondb_score
     chrondb_hit
