@@ -115,6 +115,9 @@ pub(crate) fn with_context<F, R>(function: F, call: impl FnOnce(*mut c_void) -> 
 /// The context is of `with_context` with the same `F`.
 pub(crate) unsafe fn called<F>(context: *mut c_void, call: impl FnOnce(&mut F) -> c_int) -> c_int {
     let callback = &mut *context.cast::<Callback<F>>();
+    if callback.panic.is_some() {
+        return 1;
+    }
     match panic::catch_unwind(AssertUnwindSafe(|| call(&mut callback.function))) {
         Ok(result) => result,
         Err(reason) => {
