@@ -13,7 +13,7 @@ use chrondb_sys as sys;
 
 use crate::error::{c_string, check, found, Error, Result};
 use crate::ffi::{self, Buffer};
-use crate::history::{Diff, History, HistoryOptions, Log};
+use crate::history::{Blame, Diff, History, HistoryOptions, Log};
 use crate::search::{Query, Search, SearchOptions};
 use crate::snapshot::{Keys, List, Range, Snapshot, Table};
 use crate::time::When;
@@ -339,6 +339,11 @@ impl Database {
     /// The commits of the branch, newest first.
     pub fn log(&self, options: &HistoryOptions) -> Result<Log> {
         self.snapshot()?.log(options)
+    }
+
+    /// Who has written what of a document.
+    pub fn blame(&self, key: &str) -> Result<Blame> {
+        self.snapshot()?.blame(key)
     }
 
     /// What changed between two moments, in key order.

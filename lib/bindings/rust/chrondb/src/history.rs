@@ -91,7 +91,7 @@ pub enum Op {
 }
 
 impl Op {
-    fn from_raw(raw: sys::chrondb_op) -> Op {
+    pub(crate) fn from_raw(raw: sys::chrondb_op) -> Op {
         match raw {
             sys::CHRONDB_OP_CREATE => Op::Create,
             sys::CHRONDB_OP_DELETE => Op::Delete,
@@ -154,6 +154,22 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+/// A field of a document, and what last changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlameField {
+    /// A JSON pointer (RFC 6901); `""` means the document itself.
+    pub path: String,
+    /// The value, as it was put.
+    pub value: Vec<u8>,
+    /// The commit.
+    pub commit: CommitId,
+    /// The commit's effective time.
+    pub time: Time,
+    /// `"NAME <MAIL>"`.
+    pub author: String,
+}
+
 /// A document that differs between two moments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -213,6 +229,34 @@ impl Snapshot {
         Ok(Log { walk, with_values: !options.is_without_values })
     }
 
+    /// Who has written what of a document: for every field of its value the commit that last changed it, in the order
+    /// of the document. None if it is not there.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("chrondb-doc-blame-{}", std::process::id()));
+    /// # let db = chrondb::Database::open(&dir)?;
+    /// let first = db.put("user:1", r#"{"name":"Alice","age":30}"#)?;
+    /// let second = db.patch("user:1", r#"{"age":31}"#)?;
+    /// let fields = db.blame("user:1")?.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!((fields[0].path.as_str(), Some(fields[0].commit)), ("/name", first.commit));
+    /// assert_eq!((fields[1].path.as_str(), Some(fields[1].commit)), ("/age", second.commit));
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), chrondb::Error>(())
+    /// ```
+    pub fn blame(&self, key: &str) -> Result<Blame> {
+        let key = c_key(key)?;
+        // SAFETY: the snapshot is locked; the key lives until the call returns.
+        let result = Walk::open(self, sys::chrondb_blame_free, |out, raw| unsafe {
+            sys::chrondb_blame_open(out, raw, key.as_ptr())
+        });
+        match result {
+            Err(error) if error.code() == sys::CHRONDB_NOTFOUND => {
+                Ok(Blame(Walk::empty(self, sys::chrondb_blame_free)))
+            }
+            result => result.map(Blame),
+        }
+    }
+
     /// What changed from this snapshot to another of the same database, in key order: of keys that start with one of
     /// the prefixes, or of all if there are none.
     ///
@@ -245,7 +289,7 @@ impl Snapshot {
 
 /// # Safety
 /// A commit's id, or NULL, which would be the library's mistake.
-unsafe fn commit_id(text: *const c_char) -> Result<CommitId> {
+pub(crate) unsafe fn commit_id(text: *const c_char) -> Result<CommitId> {
     CommitId::from_pointer(text)
         .ok_or_else(|| Error::new(sys::CHRONDB_ESYSTEM, "internal", "a commit without an id".into()))
 }
@@ -347,6 +391,31 @@ impl Iterator for Diff {
                 old: ffi::optional_bytes(difference.old_value, difference.old_size),
                 new: ffi::optional_bytes(difference.new_value, difference.new_size),
                 patch: ffi::optional_bytes(difference.patch, difference.patch_size),
+            }))
+        })
+    }
+}
+
+/// The fields of a document: see [`Snapshot::blame`].
+pub struct Blame(Walk<sys::chrondb_blame>);
+
+impl Iterator for Blame {
+    type Item = Result<BlameField>;
+
+    fn next(&mut self) -> Option<Result<BlameField>> {
+        // SAFETY: as above.
+        self.0.next(|blame| unsafe {
+            let mut field = sys::chrondb_blame_field::default();
+            if !found(sys::chrondb_blame_next(blame, &mut field))? {
+                return Ok(None);
+            }
+            let path = ffi::optional_bytes(field.path, field.path_size).unwrap_or_default();
+            Ok(Some(BlameField {
+                path: String::from_utf8_lossy(&path).into_owned(),
+                value: ffi::optional_bytes(field.value, field.value_size).unwrap_or_default(),
+                commit: commit_id(field.commit)?,
+                time: Time::from_raw(field.time),
+                author: ffi::string(field.author),
             }))
         })
     }

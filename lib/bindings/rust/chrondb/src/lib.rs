@@ -19,13 +19,14 @@ mod snapshot;
 mod time;
 #[cfg(feature = "serde_json")]
 mod values;
+mod watch;
 mod write;
 
 pub use care::{GcReport, Info, Progress, ProgressFn, ReindexReport};
 pub use config::Setting;
 pub use database::{discover, Database, Level, Notice, OpenOptions};
 pub use error::{Error, ErrorKind, Result};
-pub use history::{Change, Commit, Diff, Difference, History, HistoryOptions, Log, Op, Version};
+pub use history::{Blame, BlameField, Change, Commit, Diff, Difference, History, HistoryOptions, Log, Op, Version};
 pub use import::{Import, ImportMode, ImportOptions, ImportReport};
 pub use key::{check_key, key_path};
 pub use merge::{Conflict, MergeOptions, MergeReport, MergeStatus, Strategy};
@@ -33,6 +34,7 @@ pub use refs::Ref;
 pub use search::{Facet, FacetValue, Hit, Query, Score, Search, SearchOptions, Step};
 pub use snapshot::{Entry, Keys, List, Range, Snapshot, Table};
 pub use time::{CommitId, Time, When};
+pub use watch::{Event, Watch, WatchOptions};
 pub use write::{Batch, Committed, Condition, Status, WriteOptions, Written};
 
 /// The version of the library that runs, `"MAJOR.MINOR.PATCH"`.

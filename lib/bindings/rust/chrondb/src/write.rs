@@ -293,6 +293,14 @@ impl Batch {
         check(unsafe { sys::chrondb_batch_restore(self.raw, key.as_ptr(), raw.0, ptr::null()) })
     }
 
+    /// A table as it was in a snapshot (`""`: the keys without one); this must be the only operation.
+    pub fn restore_table(&mut self, table: &str, snapshot: &Snapshot) -> Result<()> {
+        snapshot.must_be_of(self.handle())?;
+        let table = c_string(table, "the table")?;
+        // SAFETY: as above.
+        check(unsafe { sys::chrondb_batch_restore_table(self.raw, table.as_ptr(), snapshot.frozen.lock().0) })
+    }
+
     /// Everything as it was in a snapshot; this must be the only operation.
     pub fn restore_all(&mut self, snapshot: &Snapshot) -> Result<()> {
         snapshot.must_be_of(self.handle())?;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use chrondb::{
     Batch, CommitId, Condition, Database, Diff, Entry, Error, ErrorKind, History, HistoryOptions, Import, ImportMode,
     ImportOptions, Keys, Level, List, Log, MergeOptions, MergeStatus, Op, OpenOptions, Query, Range, Search,
-    SearchOptions, Snapshot, Status, Strategy, Time, When, WriteOptions,
+    SearchOptions, Snapshot, Status, Strategy, Time, WatchOptions, When, WriteOptions,
 };
 use support::{database, Scratch};
 
@@ -305,6 +305,35 @@ fn the_past_is_read_in_many_ways() -> Outcome {
     assert_eq!((difference.old.as_deref(), difference.op), (Some(&br#"{"price":10}"#[..]), Op::Update));
     let same = db.snapshot()?;
     assert!(same.diff(&same, &["lamp"])?.next().is_none());
+    Ok(())
+}
+
+#[test]
+fn changes_are_watched_and_fields_are_blamed() -> Outcome {
+    let (_scratch, db) = database();
+    let first = db.put("user:1", r#"{"a":1}"#)?;
+    let options = WatchOptions::new().prefix("user:").since(first.commit.unwrap());
+    let mut watch = db.watch(&options)?;
+    assert_eq!(watch.try_next()?, None);
+    db.put("page:1", "1")?;
+    let second = db.patch("user:1", r#"{"b":2}"#)?;
+    let other = Database::open(db.path())?;
+    other.delete("user:1")?;
+    let event = watch.next_timeout(Duration::from_secs(60))?.unwrap();
+    assert_eq!((event.op, Some(event.commit), event.branch.as_str()), (Op::Update, second.commit, "main"));
+    let event = watch.next().unwrap()?;
+    assert_eq!((event.op, event.value), (Op::Delete, None));
+    assert_eq!(watch.next_timeout(Duration::from_millis(20))?, None);
+    assert!(db.watch(&WatchOptions::new().since("no moment at all")).is_err());
+
+    let then = db.at(second.commit.unwrap())?;
+    let fields: Vec<_> = then.blame("user:1")?.collect::<Result<_, _>>()?;
+    assert_eq!((fields[1].path.as_str(), fields[1].value.as_slice()), ("/b", &b"2"[..]));
+    assert!(db.blame("user:1")?.next().is_none());
+    let mut batch = db.batch()?;
+    batch.restore_table("user", &then)?;
+    batch.commit()?;
+    assert!(db.exists("user:1")?);
     Ok(())
 }
 
