@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! What there is to know about a database, and to do for it.
 use std::ops::ControlFlow;
+use std::os::raw::{c_int, c_void};
 
 use chrondb_sys as sys;
 
@@ -89,7 +90,117 @@ pub struct ReindexReport {
     pub bytes: u64,
 }
 
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// `"missing_object"`, `"invalid_document"` ...; chrondb-verify(1) lists them.
+    pub kind: String,
+    /// `false`: a note, unusual but allowed; nothing is lost or wrong.
+    pub is_error: bool,
+    /// The ref that it is about, in full.
+    pub reference: Option<String>,
+    /// The newest commit that it was found in.
+    pub commit: Option<CommitId>,
+    /// In the tree of the commit; or a file, from the database's directory.
+    pub path: Option<String>,
+    /// The document.
+    pub key: Option<String>,
+    /// The object of git's.
+    pub object: Option<CommitId>,
+    /// For people: one line.
+    pub message: String,
+}
+
+/// What [`Database::verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// All that is not as it should be, as it was met.
+    pub findings: Vec<Finding>,
+    /// How many of them are errors: 0 means that the database is sound.
+    pub errors: u64,
+    /// Refs that were looked at.
+    pub refs: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Trees.
+    pub trees: u64,
+    /// Documents.
+    pub documents: u64,
+    /// Objects of git's that were read to the last byte.
+    pub objects: u64,
+}
+
+unsafe extern "C" fn collect(context: *mut c_void, finding: *const sys::chrondb_finding) -> c_int {
+    ffi::called::<&mut Vec<Finding>>(context, |findings| {
+        let finding = &*finding;
+        findings.push(Finding {
+            kind: ffi::string(finding.kind),
+            is_error: finding.is_error != 0,
+            reference: ffi::optional_string(finding.r#ref),
+            commit: CommitId::from_pointer(finding.commit),
+            path: ffi::optional_string(finding.path),
+            key: ffi::optional_string(finding.key),
+            object: CommitId::from_pointer(finding.object),
+            message: ffi::string(finding.message),
+        });
+        0
+    })
+}
+
 impl Database {
+    /// Is the database sound? All refs are looked at, or this branch alone if [`branch`](Database::branch) made the
+    /// handle; `full`: all objects, all history, and all that the index says, not only the present. Nothing is written.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("chrondb-doc-verify-{}", std::process::id()));
+    /// # let db = chrondb::Database::open(&dir)?;
+    /// # db.put("user:1", "1")?;
+    /// let report = db.verify(true)?;
+    /// assert_eq!((report.errors, report.findings.len()), (0, 0));
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), chrondb::Error>(())
+    /// ```
+    pub fn verify(&self, full: bool) -> Result<VerifyReport> {
+        self.run_verify(full, None)
+    }
+
+    /// The same, told how far it is.
+    pub fn verify_with<'a>(&self, full: bool, progress: &'a mut ProgressFn<'a>) -> Result<VerifyReport> {
+        self.run_verify(full, Some(progress))
+    }
+
+    fn run_verify<'a>(&self, full: bool, progress: Option<&'a mut ProgressFn<'a>>) -> Result<VerifyReport> {
+        let mut findings = Vec::new();
+        let mut raw = sys::chrondb_verify_report::default();
+        let code = ffi::with_context(&mut findings, |finding_context| {
+            ffi::with_progress(progress, |progress, progress_context| {
+                let options = sys::chrondb_verify_options {
+                    branch: self.c_branch(),
+                    full: full.into(),
+                    finding: Some(collect),
+                    finding_context,
+                    progress,
+                    progress_context,
+                    ..Default::default()
+                };
+                // SAFETY: options and closures live until the call returns; the report says its size.
+                unsafe { sys::chrondb_verify(self.raw(), &options, &mut raw) }
+            })
+        });
+        check(code)?;
+        Ok(VerifyReport {
+            findings,
+            errors: raw.errors,
+            refs: raw.refs,
+            commits: raw.commits,
+            trees: raw.trees,
+            documents: raw.documents,
+            objects: raw.objects,
+        })
+    }
+
     /// What there is to know about the database and this branch.
     pub fn info(&self) -> Result<Info> {
         let mut raw = sys::chrondb_info::default();

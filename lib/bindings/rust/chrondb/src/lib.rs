@@ -22,7 +22,7 @@ mod values;
 mod watch;
 mod write;
 
-pub use care::{GcReport, Info, Progress, ProgressFn, ReindexReport};
+pub use care::{Finding, GcReport, Info, Progress, ProgressFn, ReindexReport, VerifyReport};
 pub use config::Setting;
 pub use database::{discover, Database, Level, Notice, OpenOptions};
 pub use error::{Error, ErrorKind, Result};

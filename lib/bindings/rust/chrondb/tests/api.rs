@@ -469,6 +469,11 @@ fn settings_and_care() -> Outcome {
     assert_eq!(report.packs.1, 1);
     assert!(!phases.is_empty());
     assert_eq!(db.reindex()?.commits, 1);
+    let report = db.verify(false)?;
+    assert_eq!((report.errors, report.commits > 0), (0, true), "{:?}", report.findings);
+    fs::write(db.path().join("refs/heads/broken"), "nothing that is an id\n")?;
+    let report = db.verify(false)?;
+    assert!(report.errors > 0 && report.findings.iter().any(|finding| finding.is_error), "{report:?}");
     Ok(())
 }
 
