@@ -26,10 +26,11 @@ static int print_listed(void *context, const chrondb_ref *ref)
     return print_branch(context, ref, NULL, NULL);
 }
 
-static int run_list(struct cli *cli)
+static int run_list(struct cli *cli, bool remotes)
 {
     cli_output_kind(cli->out, CLI_MANY, "branch");
-    return chrondb_branch_list(cli->db, print_listed, cli->out);
+    return remotes ? chrondb_remote_branch_list(cli->db, print_listed, cli->out)
+                   : chrondb_branch_list(cli->db, print_listed, cli->out);
 }
 
 static int run_create(struct cli *cli, const char *name, const char *start)
@@ -58,10 +59,11 @@ static int run_rename(struct cli *cli, const char *from, const char *to)
 
 int cmd_branch(struct cli *cli, int argc, char **argv)
 {
-    bool remove = false, move = false;
+    bool remove = false, move = false, remotes = false;
     const struct cli_option options[] = {
         {.set = &remove, .letter = 'd', .name = "delete", .help = "delete the branch; its commits stay"},
         {.set = &move, .letter = 'm', .name = "move", .help = "rename the branch OLD to NEW"},
+        {.set = &remotes, .letter = 'r', .name = "remotes", .help = "list what was fetched from other machines"},
         CLI_OPTION_END,
     };
     struct cli_args args;
@@ -73,6 +75,8 @@ int cmd_branch(struct cli *cli, int argc, char **argv)
         return cli_usage_of(cli, "branch -d NAME");
     if (move && args.count != 2)
         return cli_usage_of(cli, "branch -m OLD NEW");
+    if (remotes && args.count > 0)
+        return cli_usage_of(cli, "branch -r");
     result = cli_open(cli);
     if (result != 0)
         return result;
@@ -80,5 +84,5 @@ int cmd_branch(struct cli *cli, int argc, char **argv)
         return run_delete(cli, args.values[0]);
     if (move)
         return run_rename(cli, args.values[0], args.values[1]);
-    return args.count > 0 ? run_create(cli, args.values[0], args.values[1]) : run_list(cli);
+    return args.count > 0 ? run_create(cli, args.values[0], args.values[1]) : run_list(cli, remotes);
 }

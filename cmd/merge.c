@@ -1,169 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
-#include "cli/input.h"
-#include "cli/interrupt.h"
-#include "cli/progress.h"
-#include "cli/write.h"
-
-/* A line holds a document, its key, and a little around them. */
-static const size_t max_line = CHRONDB_MAX_DOCUMENT + 65536;
-
-static const struct cli_choice strategies[] = {{"fail", CHRONDB_MERGE_FAIL, "a conflict fails the merge (the default)"},
-                                               {"ours", CHRONDB_MERGE_OURS, "the branch's value"},
-                                               {"theirs", CHRONDB_MERGE_THEIRS, "the source's value"},
-                                               {"newest", CHRONDB_MERGE_NEWEST, "that of the later change"},
-                                               {NULL, 0, NULL}};
-
-static int read_decisions(struct cli *cli, const char *path, chrondb_merge *merge)
-{
-    struct cli_input input = {.fd = -1};
-    const char *line;
-    size_t size;
-    int result = cli_input_open(&input, path, &cli->error);
-    if (result != 0)
-        return result;
-    while ((result = cli_input_line(&input, max_line, &line, &size)) == 0) {
-        if ((result = chrondb_merge_decide_json(merge, line, size)) != 0) {
-            cli_error_context(&cli->error, "line %zu", input.line);
-            cli->error.line = input.line;
-            break;
-        }
-    }
-    cli_input_close(&input);
-    return result == CHRONDB_END ? 0 : result;
-}
-
-static int print_report(struct cli_output *out, const chrondb_merge_report *report)
-{
-    static const char *const words[] = {
-        [CHRONDB_MERGE_UNCHANGED] = "unchanged", [CHRONDB_FAST_FORWARD] = "fast-forward", [CHRONDB_MERGED] = "merged"};
-    cli_output_kind(out, CLI_ONE, "commit");
-    cli_output_begin(out);
-    cli_output_commit(out, "commit", report->commit);
-    if (report->commit != NULL)
-        cli_output_time(out, "time", report->time);
-    else
-        cli_output_null(out, "time");
-    cli_output_string(out, "status", words[report->status]);
-    cli_output_number(out, "puts", report->puts);
-    cli_output_number(out, "deletes", report->deletes);
-    cli_output_number(out, "conflicts", report->conflicts);
-    return cli_output_end(out);
-}
-
-/* A null may be a value, too: which side has deleted is said. */
-static int print_conflict(struct cli_output *out, const chrondb_conflict *conflict)
-{
-    cli_output_begin(out);
-    cli_output_string(out, "key", conflict->key);
-    cli_output_string(out, "path", conflict->path);
-    cli_output_json(out, "base", conflict->base, conflict->base_size);
-    cli_output_json(out, "ours", conflict->ours, conflict->ours_size);
-    cli_output_json(out, "theirs", conflict->theirs, conflict->theirs_size);
-    if (conflict->key != NULL && (conflict->ours == NULL || conflict->theirs == NULL))
-        cli_output_string(out, "deleted", conflict->ours == NULL ? "ours" : "theirs");
-    return cli_output_end(out);
-}
-
-/* They are the answer; the error is told as well. */
-static int print_conflicts(struct cli *cli, const chrondb_merge *merge)
-{
-    struct cli_error failure = {0};
-    chrondb_conflict conflict;
-    int result = 0;
-    cli_error_adopt(&failure);
-    cli_output_kind(cli->out, CLI_MANY, "key");
-    for (size_t i = 0; result == 0 && chrondb_merge_conflict(merge, i, &conflict) == 0; i++)
-        result = print_conflict(cli->out, &conflict);
-    if (result != 0) {
-        cli_error_release(&failure);
-        return result;
-    }
-    cli->error = failure;
-    return failure.code;
-}
-
-/* Between two keys an interrupt ends it, with everything as it was. */
-static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
-{
-    cli_progress_phase(progress, phase, done, total);
-    return cli_interrupted();
-}
-
-static int run(struct cli *cli, chrondb_merge *merge, const char *source, chrondb_merge_options options)
-{
-    struct cli_progress progress;
-    int result = cli_interrupt_catch(&cli->error);
-    if (result != 0)
-        return result;
-    options.progress = tell;
-    options.progress_context = &progress;
-    cli_progress_start(&progress, cli, "documents", 0);
-    result = chrondb_merge_run(merge, source, &options);
-    cli_progress_stop(&progress);
-    if (result == CHRONDB_EBUSY && cli_interrupted()) {
-        cli_error_set(&cli->error, CHRONDB_EBUSY, "interrupted", "interrupted; nothing was written");
-        result = CLI_INTERRUPTED;
-    }
-    cli_interrupt_release();
-    return result;
-}
-
-static int merge_source(struct cli *cli, const char *source, const char *decisions, const struct cli_write *write,
-                        chrondb_merge_options options)
-{
-    chrondb_write_options recorded = cli_write_options(cli, write);
-    chrondb_merge *merge = NULL;
-    options.write = &recorded;
-    int result = cli_open(cli);
-    if (result == 0)
-        result = chrondb_merge_new(&merge, cli->db);
-    if (result == 0 && decisions != NULL)
-        result = read_decisions(cli, decisions, merge);
-    if (result == 0)
-        result = run(cli, merge, source, options);
-    if (result == 0)
-        result = print_report(cli->out, chrondb_merge_get_report(merge));
-    else if (result == CHRONDB_ECONFLICT)
-        result = print_conflicts(cli, merge);
-    chrondb_merge_free(merge);
-    return result;
-}
+#include "cli/merging.h"
 
 int cmd_merge(struct cli *cli, int argc, char **argv)
 {
-    struct cli_write write = {0};
-    const char *into = NULL, *decisions = NULL;
-    int strategy = CHRONDB_MERGE_FAIL;
-    bool dry_run = false, no_ff = false;
+    struct cli_merging merging = {.strategy = CHRONDB_MERGE_FAIL};
+    const char *into = NULL;
     const struct cli_option options[] = {
         {.string = &into, .name = "into", .argument = "BRANCH", .help = "the branch to merge into, as -b does"},
-        {.choice = &strategy,
-         .choices = strategies,
-         .name = "strategy",
-         .argument = "fail|ours|theirs|newest",
-         .help = "what becomes of a conflict"},
-        {.string = &decisions,
-         .name = "resolve",
-         .argument = "FILE",
-         .help = "what keys in conflict are to be, as lines of JSON"},
-        {.set = &dry_run, .name = "dry-run", .help = "only tell what would come of it"},
-        {.set = &no_ff, .name = "no-ff", .help = "make a commit also where the branch could go forward"},
-        CLI_WRITE_OPTIONS(write),
+        CLI_MERGE_OPTIONS(merging),
         CLI_OPTION_END,
     };
-    chrondb_merge_options merge = {.size = sizeof merge};
     struct cli_args args;
 
     int result = cli_start(cli, options, argc, argv, &args);
     if (result == 0 && into != NULL)
         cli->branch = into;
-    merge.strategy = (enum chrondb_merge_strategy)strategy;
-    merge.dry_run = dry_run;
-    merge.no_ff = no_ff;
     if (result == 0)
-        result = merge_source(cli, args.values[0], decisions, &write, merge);
-    cli_write_release(&write);
+        result = cli_merge(cli, args.values[0], NULL, &merging);
+    cli_merging_release(&merging);
     return result;
 }

@@ -47,7 +47,14 @@ _chrondb_offer_kind() { # KIND PREFIX
     commands) _chrondb_offer "$2" < <(_chrondb_ask --list-commands) ;;
     branches) _chrondb_offer "$2" < <(_chrondb_ask branch --format raw -q) ;;
     tags) _chrondb_offer "$2" < <(_chrondb_ask tag --format raw -q) ;;
-    moments) _chrondb_offer "$2" < <(_chrondb_ask branch --format raw -q && _chrondb_ask tag --format raw -q) ;;
+    moments)
+        _chrondb_offer "$2" < <(
+            _chrondb_ask branch --format raw -q && _chrondb_ask tag --format raw -q &&
+                _chrondb_ask branch --remotes --format raw -q
+        )
+        ;;
+    remotes) _chrondb_offer "$2" < <(_chrondb_ask remote --format raw -q) ;;
+    remote_verbs) _chrondb_offer "$2" < <(printf '%s\n' add remove rename set-url) ;;
     settings) _chrondb_offer "$2" < <(printf '%s\n' get set unset list && _chrondb_ask config list --format raw -q) ;;
     files)
         compopt -o filenames 2>/dev/null

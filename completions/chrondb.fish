@@ -18,7 +18,12 @@ function __chrondb_offer_kind --argument-names kind prefix typed
         case tags
             printf "$prefix%s\n" (__chrondb_ask tag --format raw -q)
         case moments
-            printf "$prefix%s\n" (__chrondb_ask branch --format raw -q) (__chrondb_ask tag --format raw -q)
+            printf "$prefix%s\n" (__chrondb_ask branch --format raw -q) (__chrondb_ask tag --format raw -q) \
+                (__chrondb_ask branch --remotes --format raw -q)
+        case remotes
+            printf "$prefix%s\n" (__chrondb_ask remote --format raw -q)
+        case remote_verbs
+            printf '%s\n' add remove rename set-url
         case settings
             printf '%s\n' get set unset list (__chrondb_ask config list --format raw -q)
         case files

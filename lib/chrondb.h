@@ -155,6 +155,21 @@ CHRONDB_API int chrondb_discover(chrondb_buffer *path);
  * format: "unsupported"), CHRONDB_EBUSY. */
 CHRONDB_API int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options);
 
+/* Create a database from a bare git repository that somebody else makes: `make` is called with the absolute path where
+ * it is to be, and where nothing is yet. It becomes a database as CHRONDB_OPEN_ADOPT makes one of it, and is moved to
+ * `path`, where nothing may be but an empty directory, only when it is complete and durable: nobody sees a part of it,
+ * and what a crash leaves beside `path` goes with the next creation there. Any result of `make` but 0 ends it and is
+ * returned. Errors: CHRONDB_ENODB ("exists": there is something at `path`, found before `make` is called, or come
+ * meanwhile; "not_a_database": what was made cannot be adopted). */
+CHRONDB_API int chrondb_create_from(chrondb **out, const char *path, const chrondb_open_options *options,
+                                    int (*make)(void *context, const char *repository), void *context);
+
+/* Before git commands that write are run on the repository: locks of git that dead ones left (on its configuration, on
+ * tags, on what is fetched) are removed, as a write does it, and those of live ones are waited for, as long as
+ * `lock_timeout_ms` (of chrondb_write_options) says. What dead ones left of packs that they received goes too. Costs
+ * little if there is nothing. CHRONDB_EBUSY. */
+CHRONDB_API int chrondb_ready_for_git(chrondb *db, int lock_timeout_ms);
+
 /* Drop one reference; the last one closes. Iterators, batches and snapshots must have been freed. NULL is ignored. */
 CHRONDB_API void chrondb_close(chrondb *db);
 
@@ -602,6 +617,28 @@ CHRONDB_API int chrondb_tag_create(chrondb *db, const char *name, const char *br
                                    int lock_timeout_ms, enum chrondb_status *status, chrondb_ref *out);
 CHRONDB_API int chrondb_tag_delete(chrondb *db, const char *name, int lock_timeout_ms, chrondb_ref *out);
 
+/* Calls `each` likewise for what was fetched from other machines (refs/remotes/): "origin/main". They have no time. */
+CHRONDB_API int chrondb_remote_branch_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref),
+                                           void *context);
+
+/* How two commits stand to each other. One has news for the other if it is not the same nor an ancestor of it, unless
+ * both have the same documents (and the same other files) and all that the one has and the other has not are merges:
+ * these bring no version of their own. */
+typedef struct chrondb_comparison {
+    size_t size;
+    char ours[CHRONDB_HEX_SIZE + 1]; /* the commits; "" before the first one, which has no news for anybody */
+    char theirs[CHRONDB_HEX_SIZE + 1];
+    int same_documents;
+    int our_news, their_news;
+} chrondb_comparison;
+
+/* `ours` and `theirs`: WHENs, seen from `branch`, as in chrondb_snapshot_open (NULL: its head). CHRONDB_EUSAGE
+ * ("invalid_time", "no_branch"). Reads the commits of both sides back to where they parted; where documents are the
+ * same and commits are dated in disorder perhaps some more, and if by more than a day it may find news that are none.
+ */
+CHRONDB_API int chrondb_compare(chrondb *db, const char *branch, const char *ours, const char *theirs,
+                                chrondb_comparison *out);
+
 /* ---- about ------------------------------------------------------------------------------------- */
 
 typedef struct chrondb_info {
@@ -750,6 +787,7 @@ typedef struct chrondb_merge_options {
     int no_ff;   /* make a commit also where the branch could go forward */
     chrondb_progress progress;
     void *progress_context;
+    const char *source_name; /* what messages, and the commit's, call the source; NULL: as it is given */
 } chrondb_merge_options;
 
 /* Merge `source`, a WHEN that names a commit. Durable when it returns 0. CHRONDB_ECONFLICT "merge_conflict": nothing

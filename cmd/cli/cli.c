@@ -163,11 +163,24 @@ static void notice(void *context, int level, const char *text)
         cli_notice_print(warning ? "warning" : "note", text);
 }
 
-int cli_open_path(struct cli *cli, const char *path, unsigned flags)
+static chrondb_open_options open_options(struct cli *cli, unsigned flags)
 {
     chrondb_open_options options = {
         .size = sizeof options, .flags = flags, .notice = notice, .notice_context = cli, .index_path = cli->index_path};
+    return options;
+}
+
+int cli_open_path(struct cli *cli, const char *path, unsigned flags)
+{
+    chrondb_open_options options = open_options(cli, flags);
     return chrondb_open(&cli->db, path, &options);
+}
+
+int cli_create_from(struct cli *cli, const char *path, int (*make)(void *context, const char *repository),
+                    void *context)
+{
+    chrondb_open_options options = open_options(cli, 0);
+    return chrondb_create_from(&cli->db, path, &options, make, context);
 }
 
 int cli_open(struct cli *cli)

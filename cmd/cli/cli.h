@@ -71,6 +71,9 @@ int cli_open(struct cli *cli);
 int cli_open_path(struct cli *cli, const char *path, unsigned flags);
 /* Where a new database goes if no directory is given: not the nearest database upwards, who makes one wants it here. */
 const char *cli_new_path(const struct cli *cli);
+/* Create it from a repository that `make` makes, as chrondb_create_from does. */
+int cli_create_from(struct cli *cli, const char *path, int (*make)(void *context, const char *repository),
+                    void *context);
 /* Open it, and its state at `when` (NULL: now) on the branch that is meant. */
 int cli_snapshot(struct cli *cli, const char *when, chrondb_snapshot **snapshot);
 

@@ -17,6 +17,7 @@ struct kind {
 
 static const struct kind branches = {CDB_HEADS, "branch"};
 static const struct kind tags = {CDB_TAGS, "tag"};
+static const struct kind remote_branches = {CDB_REMOTES, "remote branch"};
 
 static void add_context(const char *verb, const struct kind *kind, const char *name)
 {
@@ -131,7 +132,9 @@ static int read_ref(struct reader *reader, const struct kind *kind, const char *
     *out = (chrondb_ref){.name = ref + strlen(kind->folder)};
     out->is_default = strcmp(ref, cdb_buf_str(&reader->head)) == 0;
     int result = cdb_repo_ref(reader->db->repo, ref, &oid);
-    if (result == 0)
+    if (result == 0 && kind == &remote_branches) /* their times may cost a walk, and tell nobody anything */
+        cdb_oid_format(&oid, out->commit);
+    else if (result == 0)
         result = describe(reader, ref, &oid, out);
     if (result == CHRONDB_EDAMAGED) {
         warn(reader, kind, out->name);
@@ -172,6 +175,11 @@ int chrondb_branch_list(chrondb *db, int (*each)(void *context, const chrondb_re
 int chrondb_tag_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context)
 {
     return list(db, &tags, each, context);
+}
+
+int chrondb_remote_branch_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context)
+{
+    return list(db, &remote_branches, each, context);
 }
 
 /* ---- making --------------------------------------------------------------------------------------- */

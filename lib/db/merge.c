@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/compare.h"
+#include "store/bases.h"
 #include "util/error.h"
 #include "util/fault.h"
 #include "util/options.h"
@@ -108,24 +110,10 @@ static int plan_forward(struct cdb_merge_run *run)
     return result == 0 ? count_changes(run) : result;
 }
 
-/* Are the documents of both the same (and the files beside them)? The trees may differ if another tool made one. */
-static int same_documents(const struct cdb_merge_run *run, bool *same)
-{
-    struct cdb_changes changes = {.limit = 1};
-    *same = cdb_oid_equal(&run->base.root, &run->source_root);
-    if (*same)
-        return 0;
-    int result = cdb_docs_diff(run->merge->db->repo->objects, &run->base.root, &run->source_root, &changes);
-    *same = result == 0 && changes.count == 0 && !changes.foreign;
-    cdb_changes_release(&changes);
-    return result == 1 ? 0 : result;
-}
-
 static int plan_commit(struct cdb_merge_run *run)
 {
     struct cdb_merging *it = &run->merge->merging;
     struct cdb_merge_state base, ours = {.root = run->base.root}, theirs = {.root = run->source_root};
-    bool same = false;
     int result = cdb_merge_base_state(it, &run->bases, &base);
     if (result != 0)
         return result;
@@ -137,13 +125,24 @@ static int plan_commit(struct cdb_merge_run *run)
         result = cdb_merge_tell_conflicts(run);
     if (result == 0)
         result = cdb_decisions_check(&run->merge->decisions, it, &run->state);
-    if (result == 0 && it->brought == 0)
-        result = same_documents(run, &same);
     if (result != 0)
         return result;
     count_edits(run);
     run->outcome = CDB_MERGE_COMMIT;
-    return same ? plan_nothing(run) : 0;
+    return 0;
+}
+
+/* Both have the same, but for merges: databases that pull from each other by turns come to rest. Where the branch has
+ * news, though, the source is merged whatever it has: else nobody could push the branch to where the source is from.
+ * `below`: the source stands on the branch's head. */
+static int is_at_rest(struct cdb_merge_run *run, bool below, bool *out)
+{
+    bool our_news = false, their_news = false;
+    int result = cdb_same_documents(run->merge->db, &run->base.root, &run->source_root, out);
+    if (result == 0 && *out)
+        result = cdb_bases_news(run->merge->db->repo->objects, &run->base.head, &run->source, &our_news, &their_news);
+    *out = *out && !their_news && (!our_news || below);
+    return result;
 }
 
 static int choose(struct cdb_merge_run *run)
@@ -158,11 +157,14 @@ static int choose(struct cdb_merge_run *run)
         return result;
     if (run->bases.count == 1 && cdb_oid_equal(&run->bases.list[0], &run->source))
         return plan_nothing(run);
-    if (run->bases.count == 1 && cdb_oid_equal(&run->bases.list[0], head) && !run->options->no_ff)
+    bool rest = false, below = run->bases.count == 1 && cdb_oid_equal(&run->bases.list[0], head);
+    if (below && !run->options->no_ff)
         result = cdb_bases_on_chain(objects, &run->source, head, &forward);
+    if (result == 0 && !forward)
+        result = is_at_rest(run, below, &rest);
     if (result != 0)
         return result;
-    return forward ? plan_forward(run) : plan_commit(run);
+    return rest ? plan_nothing(run) : forward ? plan_forward(run) : plan_commit(run);
 }
 
 static int load(struct cdb_merge_run *run, const struct cdb_oid *head)
@@ -170,7 +172,7 @@ static int load(struct cdb_merge_run *run, const struct cdb_oid *head)
     struct cdb_repo *repo = run->merge->db->repo;
     struct cdb_oid ignored;
     struct cdb_state state;
-    int result = cdb_resolve(run->merge->db, run->ref, run->source_name, &ignored, &run->source);
+    int result = cdb_resolve(run->merge->db, run->ref, run->when, &ignored, &run->source);
     if (result == 0 && cdb_oid_is_zero(&run->source))
         result = cdb_error(CHRONDB_EUSAGE, "invalid_time", "there was no commit yet");
     cdb_state_read(repo->dir, &state); /* times that it knows are right for ever */
@@ -225,7 +227,7 @@ static void forget_plan(struct cdb_merge_run *run)
     struct cdb_merging *it = &run->merge->merging;
     release_plan(run);
     run->merge->report = (chrondb_merge_report){0};
-    it->record_count = it->settled = it->brought = 0;
+    it->record_count = it->settled = 0;
     it->foreign = false;
     for (size_t i = 0; i < run->merge->decisions.count; i++)
         run->merge->decisions.list[i].used = false;
@@ -309,7 +311,7 @@ int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_me
 {
     chrondb_merge_options asked;
     chrondb_write_options write;
-    struct cdb_merge_run run = {.merge = merge, .source_name = source, .options = &asked};
+    struct cdb_merge_run run = {.merge = merge, .when = source, .options = &asked};
     struct cdb_buf ref = CDB_BUF_INIT;
     int result = cdb_enter(merge->db->repo);
     if (result == 0)
@@ -321,6 +323,7 @@ int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_me
     if (result != 0)
         return result;
     merge->done = true;
+    run.source_name = run.options->source_name != NULL ? run.options->source_name : source;
     merge->merging = (struct cdb_merging){.db = merge->db,
                                           .memory = &merge->memory,
                                           .settle = cdb_merge_settle,

@@ -63,8 +63,7 @@ struct cdb_merging {
     struct cdb_merge_record *records;
     size_t record_count, record_room;
     size_t settled;
-    size_t brought; /* keys that theirs changed since the base */
-    bool foreign;   /* and there is also what belongs to no key */
+    bool foreign; /* and there is also what belongs to no key */
 };
 
 /* Set `value` to a document in memory; its id is computed. */

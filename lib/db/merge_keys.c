@@ -370,7 +370,6 @@ static int merge_key(struct cdb_merging *it, const struct cdb_merge_state *ours,
     bool marked = is_marked(&three->base);
     if (!marked && same_blob(&three->theirs, &three->base))
         return 0;
-    it->brought++;
     three->key = edit.key = cdb_arena_copy(it->memory, three->key, three->key_len);
     if (edit.key == NULL)
         return CHRONDB_ESYSTEM;

@@ -24,7 +24,8 @@ enum cdb_merge_outcome { CDB_MERGE_LEAVE, CDB_MERGE_FORWARD, CDB_MERGE_COMMIT };
 struct cdb_merge_run {
     struct chrondb_merge *merge;
     const chrondb_merge_options *options;
-    const char *ref, *source_name;
+    const char *ref, *when;  /* the source as it was given */
+    const char *source_name; /* in messages */
     struct cdb_stamp stamp;
     struct cdb_txn txn; /* once it is written */
 

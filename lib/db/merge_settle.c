@@ -106,7 +106,6 @@ int cdb_merge_files(struct cdb_merge_run *run, const struct cdb_oid *base_root)
     size_t kept = 0;
     int result =
         cdb_foreign_merge(run->merge->db->repo->objects, base_root, &run->base.root, &run->source_root, changes);
-    it->brought += changes->count;
     if (result == 0 && run->options->strategy == CHRONDB_MERGE_NEWEST)
         result = theirs_is_newer(run, &newer);
     bool take = run->options->strategy == CHRONDB_MERGE_THEIRS || newer;

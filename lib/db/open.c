@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "db/handle.h"
+#include "db/wait.h"
 #include "store/lock.h"
 #include "util/background.h"
 #include "util/error.h"
@@ -148,6 +149,42 @@ int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *op
         return result;
     db = share(repo, asked.index_path);
     return db != NULL ? give(out, db, asked.flags) : CHRONDB_ESYSTEM;
+}
+
+static int create_from(const char *path, struct cdb_maker *maker)
+{
+    const struct cdb_layout_content content = {maker, cdb_maker_fill};
+    struct cdb_buf found = CDB_BUF_INIT;
+    enum cdb_place place;
+    int result = cdb_place_examine(path, &place, &found);
+    if (result == 0 && (place == CDB_PLACE_ABSENT || place == CDB_PLACE_EMPTY || place == CDB_PLACE_UNFINISHED))
+        result = cdb_layout_create(path, place, &content);
+    else if (result == 0) {
+        result =
+            cdb_error(CHRONDB_ENODB, "exists", "there is something at '%s' already; choose another directory", path);
+        cdb_error_set_path(path);
+    }
+    cdb_buf_release(&found);
+    return result;
+}
+
+int chrondb_create_from(chrondb **out, const char *path, const chrondb_open_options *options,
+                        int (*make)(void *context, const char *repository), void *context)
+{
+    struct cdb_maker maker = {make, context};
+    cdb_error_clear();
+    if (path == NULL || *path == '\0' || strlen(path) >= PATH_MAX)
+        return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty or too long");
+    int result = create_from(path, &maker);
+    return result == 0 ? chrondb_open(out, path, options) : result;
+}
+
+int chrondb_ready_for_git(chrondb *db, int lock_timeout_ms)
+{
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_repo_attend(db->repo);
+    return result == 0 ? cdb_repo_unlock_git(db->repo, cdb_lock_wait(lock_timeout_ms)) : result;
 }
 
 void chrondb_close(chrondb *db)

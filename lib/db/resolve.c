@@ -96,15 +96,18 @@ static int peel(chrondb *db, struct cdb_oid *oid, const char *text)
     return result;
 }
 
-/* A ref by the name that people use: 0, 1 (there is none), or an error. A branch and a tag of one name must agree. */
+/* A ref by the name that people use: 0, 1 (there is none), or an error. A branch and a tag of one name must agree; what
+ * was fetched from another machine ("origin/main") comes behind them. */
 static int find_ref(chrondb *db, const char *name, const char *text, struct cdb_oid *out)
 {
-    static const char *const places[] = {"", CDB_HEADS, CDB_TAGS, "refs/remotes/"};
+    static const char *const places[] = {"", CDB_HEADS, CDB_TAGS, CDB_REMOTES};
     struct cdb_buf full = CDB_BUF_INIT;
     bool found = false;
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof(places) / sizeof(places[0]); i++) {
         struct cdb_oid oid;
+        if (found && i == sizeof(places) / sizeof(places[0]) - 1)
+            break;
         if (*places[i] == '\0' && strncmp(name, "refs/", 5) != 0 && strcmp(name, "HEAD") != 0)
             continue;
         cdb_buf_clear(&full);

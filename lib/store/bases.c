@@ -15,6 +15,9 @@ enum {
     RESULT = 8  /* listed */
 };
 
+#define NEWS_SLACK (24 * 3600)       /* seconds: clocks of machines differ */
+#define NEWS_STEPS ((size_t)1 << 20) /* commits that are looked at to find that they are no news */
+
 struct commit {
     struct cdb_oid oid;
     int64_t date;
@@ -34,7 +37,9 @@ struct walk {
     size_t parent_count, parent_room;
     uint32_t *heap; /* the newest first */
     size_t heap_count, heap_room;
-    size_t fresh; /* entries of the queue whose commits are not stale */
+    size_t fresh;                /* entries of the queue whose commits are not stale */
+    size_t our_news, their_news; /* commits that one side has, as far as is known, and that are no merges */
+    int64_t oldest_news;         /* the date of the oldest one that ever was among them */
     struct cdb_buf content;
 };
 
@@ -98,7 +103,7 @@ static int meet(struct walk *walk, const struct cdb_oid *oid, uint32_t *out)
     if (result != 0)
         return result;
     size_t slot = slot_of(walk, oid);
-    if (walk->slots[slot] != 0) {
+    if (walk->count > 0 && walk->slots[slot] != 0) {
         *out = walk->slots[slot] - 1;
         return 0;
     }
@@ -160,6 +165,20 @@ static uint32_t pop(struct walk *walk)
     return first;
 }
 
+/* A commit that got more flags. */
+static void count_news(struct walk *walk, const struct commit *commit, unsigned before)
+{
+    unsigned sides = OURS | THEIRS;
+    if (commit->parents > 1 || (commit->flags & sides) == (before & sides))
+        return;
+    walk->our_news -= (before & sides) == OURS;
+    walk->their_news -= (before & sides) == THEIRS;
+    walk->our_news += (commit->flags & sides) == OURS;
+    walk->their_news += (commit->flags & sides) == THEIRS;
+    if ((commit->flags & sides) != sides && commit->date < walk->oldest_news)
+        walk->oldest_news = commit->date;
+}
+
 static int paint(struct walk *walk, const struct cdb_oid *oid, unsigned flags)
 {
     uint32_t index;
@@ -171,8 +190,28 @@ static int paint(struct walk *walk, const struct cdb_oid *oid, unsigned flags)
         return 0;
     if ((flags & STALE) != 0 && (commit->flags & STALE) == 0)
         walk->fresh -= commit->queued;
+    unsigned before = commit->flags;
     commit->flags |= flags;
+    count_news(walk, commit, before);
     return push(walk, index);
+}
+
+/* The newest commit of the queue tells its parents what it knows of itself. */
+static int step(struct walk *walk)
+{
+    struct commit *commit = &walk->commits[pop(walk)];
+    unsigned flags = commit->flags & (OURS | THEIRS | STALE);
+    int result = 0;
+    if (flags == (OURS | THEIRS)) {
+        commit->flags |= RESULT;
+        flags |= STALE;
+    }
+    uint32_t parent = commit->parent, end = parent + commit->parents;
+    for (; result == 0 && parent < end; parent++) {
+        struct cdb_oid oid = walk->parents[parent]; /* the array may move */
+        result = paint(walk, &oid, flags);
+    }
+    return result;
 }
 
 /* Down to where nothing is left that only one side has. What is in RESULT and not STALE is a common ancestor, the best
@@ -185,19 +224,8 @@ static int paint_down(struct walk *walk, const struct cdb_oid *ours, size_t our_
         result = paint(walk, &ours[i], OURS);
     for (size_t i = 0; result == 0 && i < their_count; i++)
         result = paint(walk, &theirs[i], THEIRS);
-    while (result == 0 && walk->fresh > 0) {
-        struct commit *commit = &walk->commits[pop(walk)];
-        unsigned flags = commit->flags & (OURS | THEIRS | STALE);
-        if (flags == (OURS | THEIRS)) {
-            commit->flags |= RESULT;
-            flags |= STALE;
-        }
-        uint32_t parent = commit->parent, end = parent + commit->parents;
-        for (; result == 0 && parent < end; parent++) {
-            struct cdb_oid oid = walk->parents[parent]; /* the array may move */
-            result = paint(walk, &oid, flags);
-        }
-    }
+    while (result == 0 && walk->fresh > 0)
+        result = step(walk);
     return result;
 }
 
@@ -280,6 +308,25 @@ void cdb_bases_release(struct cdb_bases *bases)
 {
     free(bases->list);
     *bases = (struct cdb_bases){NULL, 0};
+}
+
+/* What passes for news may be a common commit all the same, where its date is later than that of what stands on it: so
+ * common ones are followed further, as far back as there may be news. */
+int cdb_bases_news(struct cdb_objects *objects, const struct cdb_oid *ours, const struct cdb_oid *theirs,
+                   bool *our_news, bool *their_news)
+{
+    struct walk walk = {.objects = objects, .oldest_news = INT64_MAX};
+    int result = paint_down(&walk, ours, 1, theirs, 1);
+    for (size_t i = 0; result == 0 && walk.heap_count > 0 && walk.our_news + walk.their_news > 0 && i < NEWS_STEPS;
+         i++) {
+        if (walk.commits[walk.heap[0]].date < walk.oldest_news - NEWS_SLACK)
+            break;
+        result = step(&walk);
+    }
+    *our_news = walk.our_news > 0;
+    *their_news = walk.their_news > 0;
+    walk_release(&walk);
+    return result;
 }
 
 int cdb_bases_on_chain(struct cdb_objects *objects, const struct cdb_oid *head, const struct cdb_oid *old, bool *out)

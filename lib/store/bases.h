@@ -22,6 +22,12 @@ int cdb_bases_find(struct cdb_bases *out, struct cdb_objects *objects, const str
                    const struct cdb_oid *theirs);
 void cdb_bases_release(struct cdb_bases *bases);
 
+/* Has either of two commits news for the other: a commit that the other does not stand on, and that is no merge? Merges
+ * only join what other commits brought. Where commits are dated by more than a day before those they stand on, a commit
+ * that both have may pass for news, never the other way round. */
+int cdb_bases_news(struct cdb_objects *objects, const struct cdb_oid *ours, const struct cdb_oid *theirs,
+                   bool *our_news, bool *their_news);
+
 /* Is `old` on the first-parent chain of `head`? It is an ancestor. Reads the commits between them: those that only
  * `head` has. */
 int cdb_bases_on_chain(struct cdb_objects *objects, const struct cdb_oid *head, const struct cdb_oid *old, bool *out);

@@ -504,36 +504,51 @@ static void wait_for_config(int dir, const char *path)
     free(absolute);
 }
 
+/* `path` is that of the directory `dir`. */
+static int open_config(int dir, const char *path, git_config **config)
+{
+    struct cdb_buf file = CDB_BUF_INIT;
+    cdb_buf_addf(&file, "%s/config", path);
+    cdb_libgit2_start();
+    int result = cdb_buf_check(&file);
+    if (result == 0 && cdb_fs_exists(dir, "shallow"))
+        result = refuse(path, "it is a shallow clone, a part of its past is missing: git fetch --unshallow");
+    if (result == 0 && git_config_open_ondisk(config, file.ptr) != 0)
+        result = refuse(path, "its config cannot be read");
+    if (result == 0) {
+        wait_for_config(dir, path);
+        result = check_config(path, *config);
+    }
+    cdb_buf_release(&file);
+    return result;
+}
+
+int cdb_layout_adopt_config(int dir, const char *path)
+{
+    git_config *config = NULL;
+    int result = open_config(dir, path, &config);
+    if (result == 0)
+        result = set_config(path, config);
+    git_config_free(config);
+    return result;
+}
+
 int cdb_layout_adopt(const char *path)
 {
     git_config *config = NULL;
-    struct cdb_buf file = CDB_BUF_INIT;
-    int lock = -1, result = CHRONDB_ESYSTEM;
+    int lock = -1;
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return cdb_error_errno(path, "cannot open '%s'", path);
-    cdb_buf_addf(&file, "%s/config", path);
-    cdb_libgit2_start();
-    if (cdb_buf_check(&file) != 0)
-        goto out;
-    if (cdb_fs_exists(dir, "shallow")) {
-        result = refuse(path, "it is a shallow clone, a part of its past is missing: git fetch --unshallow");
-        goto out;
-    }
-    if (git_config_open_ondisk(&config, file.ptr) != 0) {
-        result = refuse(path, "its config cannot be read");
-        goto out;
-    }
-    wait_for_config(dir, path);
-    if ((result = check_config(path, config)) != 0 || (result = cdb_fs_mkdir(dir, "chrondb")) != 0 ||
-        (result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS)) != 0)
-        goto out;
-    if (!cdb_fs_exists(dir, FORMAT_PATH) && (result = set_config(path, config)) == 0)
+    int result = open_config(dir, path, &config);
+    if (result == 0)
+        result = cdb_fs_mkdir(dir, "chrondb");
+    if (result == 0)
+        result = cdb_lock_take(&lock, dir, CDB_LOCK_PATH, CREATE_WAIT_MS);
+    if (result == 0 && !cdb_fs_exists(dir, FORMAT_PATH) && (result = set_config(path, config)) == 0)
         result = write_format(dir, false);
-out:
     git_config_free(config);
     cdb_lock_release(&lock);
     close(dir);
-    cdb_buf_release(&file);
     return result;
 }

@@ -10,8 +10,9 @@
 #include "util/buf.h"
 #include "util/oid.h"
 
-#define CDB_HEADS "refs/heads/"
-#define CDB_TAGS  "refs/tags/"
+#define CDB_HEADS   "refs/heads/"
+#define CDB_TAGS    "refs/tags/"
+#define CDB_REMOTES "refs/remotes/" /* what was fetched: NAME/BRANCH */
 
 #define CDB_REF_NAME_MAX 1000
 

@@ -83,8 +83,25 @@ struct cdb_layout_content {
  */
 int cdb_layout_create(const char *path, enum cdb_place place, const struct cdb_layout_content *content);
 int cdb_layout_adopt(const char *path);
+/* Can the repository be a database? Then its configuration becomes that of one. `path` is that of `dir`. */
+int cdb_layout_adopt_config(int dir, const char *path);
+
+/* ---- made.c ---- */
+
+/* Somebody else's way to make a bare repository; see chrondb_create_from. */
+struct cdb_maker {
+    int (*make)(void *context, const char *repository); /* absolute, nothing is there yet; 0, or any result to return */
+    void *context;
+};
+/* A database's content, for cdb_layout_create; `context` is a cdb_maker. */
+int cdb_maker_fill(void *context, int dir);
 /* Is the format one that we know? CHRONDB_ENODB "unsupported", CHRONDB_EDAMAGED. */
 int cdb_layout_check_format(int dir, const char *path);
+
+/* ---- unlock.c ---- */
+
+/* See chrondb_ready_for_git. */
+int cdb_repo_unlock_git(struct cdb_repo *repo, int timeout_ms);
 
 /* ---- recover.c ---- */
 

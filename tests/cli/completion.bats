@@ -104,6 +104,19 @@ complete_bash() {
     same files $'data\ndata.json' "$(complete_bash 'chrondb put user:1 @d' | sort)"
 }
 
+@test "bash: remotes, and what was fetched from them" {
+    fill
+    given clone .chrondb copy
+    cd copy
+    export CHRONDB_DIR=$PWD
+    same remotes origin "$(complete_bash 'chrondb fetch ')"
+    same remotes origin "$(complete_bash 'chrondb push o')"
+    same branches main "$(complete_bash 'chrondb pull origin ')"
+    same verbs 'add remove rename set-url' "$(complete_bash 'chrondb remote ' | paste -sd' ')"
+    same remotes origin "$(complete_bash 'chrondb remote remove ')"
+    same moments origin/main "$(complete_bash 'chrondb diff main o')"
+}
+
 @test "fish" {
     command -v fish >/dev/null || skip 'no fish'
     fill
@@ -119,6 +132,7 @@ complete_bash() {
     same tables 'user' "$(complete_fish 'list --table u')"
     same setting 'search.language' "$(complete_fish 'config get sea')"
     same tables '--table=user' "$(complete_fish 'list --table=u')"
+    same verb set-url "$(complete_fish 'remote s')"
 }
 
 @test "zsh" {

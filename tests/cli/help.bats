@@ -27,7 +27,7 @@ load helper
 }
 
 @test "the table of commands is the contract's" {
-    same commands 'init put get patch delete list count tables exists search batch at history log diff blame restore watch branch tag merge import export checkout backup restore-backup info config verify gc reindex help' \
+    same commands 'init put get patch delete list count tables exists search batch at history log diff blame restore watch branch tag merge clone remote fetch pull push import export checkout backup restore-backup info config verify gc reindex help' \
         "$("$CHRONDB" --list-commands | cut -f1 | paste -sd' ')"
 }
 
@@ -45,7 +45,7 @@ usage_options() {
         [[ $short == *$'\n'"$summary"$'\n'* ]] || { echo "$name -h lacks its summary"; return 1; }
         [[ $long == "${short%%$'\n\n'\`chrondb -h*}"* ]] || { echo "$name --help does not start like -h"; return 1; }
         listed=$("$CHRONDB" "$name" --list-options | cut -f1 | sed 's/=.*//' | sort -u)
-        same "options of $name" "$(usage_options <<<"$long" | grep -vxE -- '-[bdfqvmnp]')" "$listed"
+        same "options of $name" "$(usage_options <<<"$long" | grep -vxE -- '-[bdfqrvmnp]')" "$listed"
         # An option's description is never empty.
         run ! grep -qvP '^\S+\t\S' <("$CHRONDB" "$name" --list-options)
     done < <("$CHRONDB" --list-commands)
