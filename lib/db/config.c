@@ -247,7 +247,7 @@ static int write_setting(chrondb *db, const struct setting *setting, const char 
 int chrondb_config_set(chrondb *db, const char *name, const char *value, int lock_timeout_ms,
                        enum chrondb_status *status)
 {
-    const struct setting *setting;
+    const struct setting *setting = NULL;
     int result = cdb_enter(db->repo);
     if (result == 0)
         result = find(name, &setting);
@@ -258,7 +258,7 @@ int chrondb_config_set(chrondb *db, const char *name, const char *value, int loc
 
 int chrondb_config_unset(chrondb *db, const char *name, int lock_timeout_ms, enum chrondb_status *status)
 {
-    const struct setting *setting;
+    const struct setting *setting = NULL;
     int result = cdb_enter(db->repo);
     if (result == 0)
         result = find(name, &setting);

@@ -97,8 +97,8 @@ static bool word_names(const char *word, const char *cwd, const char *repository
     char joined[PATH_MAX], resolved[PATH_MAX];
     const char *equals = strchr(word, '=');
     const char *path = equals != NULL ? equals + 1 : word;
-    if (*path == '\0' || *path == '-' || strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0)
-        return false; /* /dev/fd/3 would be looked up among our own files, not the other process's */
+    if (*path == '\0' || *path == '-' || strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0)
+        return false; /* it would be looked up among our own files, not the other process's */
     int n = *path == '/' ? snprintf(joined, sizeof(joined), "%s", path)
                          : snprintf(joined, sizeof(joined), "%s/%s", cwd, path);
     return n > 0 && (size_t)n < sizeof(joined) && realpath(joined, resolved) != NULL && is_inside(resolved, repository);

@@ -60,7 +60,7 @@ int cdb_maker_fill(void *context, int dir)
         return cdb_error_errno(NULL, "cannot tell where the new database is");
     memcpy(path + n, "/" MADE, sizeof("/" MADE));
     int result = maker->make(maker->context, path);
-    CDB_FAULT("create-made");
+    CDB_FAULT("clone-made");
     if (result == 0)
         result = hoist(dir);
     path[n] = '\0';

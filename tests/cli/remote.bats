@@ -270,7 +270,7 @@ v1 tag created' "$(refs)"
 
 @test "a clone that was killed leaves nothing that stays" {
     machines
-    for point in create-aside create-began create-made create-synced create-filled; do
+    for point in create-aside create-began clone-made create-synced create-filled; do
         CHRONDB_TEST_FAULT=$point try clone hub.git copy
         [ "$status" -ne 0 ] || { echo "$point was not reached"; return 1; }
         [ ! -e copy ] || { echo "$point left a part of it"; return 1; }

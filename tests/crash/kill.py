@@ -350,7 +350,7 @@ def expect_config(db):
 
 
 def every_point(templates, scratch, rng):
-    elsewhere = ("import-", "backup-", "newfile-", "restore-")  # import.py and backup.py have those
+    elsewhere = ("import-", "backup-", "newfile-", "restore-", "clone-")  # import.py, backup.py, remote.bats have those
     names, jobs, seen = [n for n in crash.fault_names() if not n.startswith(elsewhere)], [], set()
     everything = scenarios(rng)
     points = crash.parallel([lambda s=s: reached(templates, scratch, s) for s in everything], WORKERS)

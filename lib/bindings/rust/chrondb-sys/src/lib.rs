@@ -151,6 +151,14 @@ pub struct chrondb_open_options {
 extern "C" {
     pub fn chrondb_discover(path: *mut chrondb_buffer) -> c_int;
     pub fn chrondb_open(out: *mut *mut chrondb, path: *const c_char, options: *const chrondb_open_options) -> c_int;
+    pub fn chrondb_create_from(
+        out: *mut *mut chrondb,
+        path: *const c_char,
+        options: *const chrondb_open_options,
+        make: Option<unsafe extern "C" fn(context: *mut c_void, repository: *const c_char) -> c_int>,
+        context: *mut c_void,
+    ) -> c_int;
+    pub fn chrondb_ready_for_git(db: *mut chrondb, lock_timeout_ms: c_int) -> c_int;
     pub fn chrondb_close(db: *mut chrondb);
     pub fn chrondb_path(db: *const chrondb) -> *const c_char;
     pub fn chrondb_was_created(db: *const chrondb) -> c_int;
@@ -632,6 +640,32 @@ extern "C" {
         lock_timeout_ms: c_int,
         out: *mut chrondb_ref,
     ) -> c_int;
+    pub fn chrondb_remote_branch_list(
+        db: *mut chrondb,
+        each: Option<unsafe extern "C" fn(context: *mut c_void, r#ref: *const chrondb_ref) -> c_int>,
+        context: *mut c_void,
+    ) -> c_int;
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct chrondb_comparison {
+    pub size: usize,
+    pub ours: [c_char; CHRONDB_HEX_SIZE + 1],
+    pub theirs: [c_char; CHRONDB_HEX_SIZE + 1],
+    pub same_documents: c_int,
+    pub our_news: c_int,
+    pub their_news: c_int,
+}
+
+extern "C" {
+    pub fn chrondb_compare(
+        db: *mut chrondb,
+        branch: *const c_char,
+        ours: *const c_char,
+        theirs: *const c_char,
+        out: *mut chrondb_comparison,
+    ) -> c_int;
 }
 
 // ---- about ----
@@ -810,6 +844,7 @@ pub struct chrondb_merge_options {
     pub no_ff: c_int,
     pub progress: chrondb_progress,
     pub progress_context: *mut c_void,
+    pub source_name: *const c_char,
 }
 
 extern "C" {
@@ -1115,6 +1150,7 @@ sized! {
     chrondb_import_report
     chrondb_history_options
     chrondb_watch_options
+    chrondb_comparison
     chrondb_info
     chrondb_gc_report
     chrondb_reindex_report
