@@ -24,10 +24,14 @@ names() {
     "$CHRONDB" branch --format raw | paste -sd' '
 }
 
-# Nothing that somebody at work leaves.
+# Nothing that somebody at work leaves; who is at work in the background may come to its end.
 tidy() {
     local left
-    left=$(find .chrondb -name '*.lock' -not -path '*/chrondb/*' -o -name '*.tmp')
+    for _ in $(seq 100); do
+        left=$(find .chrondb -name '*.lock' -not -path '*/chrondb/*' -o -name '*.tmp')
+        [ -n "$left" ] || break
+        sleep 0.1
+    done
     same 'left over' '' "$left" && git_db fsck --strict --no-dangling
 }
 
