@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/remotes.h"
 
 #define HEADS "refs/heads/"
 #define TAGS  "refs/tags/"
-
-enum { PAUSE_MS = 100, WAIT_MS = 30000 };
 
 /* A branch to push. */
 struct branch {
@@ -150,7 +147,7 @@ static int ask_remote(struct push *push)
 
 /* ---- pushing --------------------------------------------------------------------------------------- */
 
-static int run_git(struct push *push)
+static int push_refs(struct push *push)
 {
     const char *const fixed[] = {
         "-c", "core.abbrev=40",  "push", "--porcelain", cli_git_progress(push->cli, "--no-progress"),
@@ -172,44 +169,13 @@ static int run_git(struct push *push)
     }
     if (push->tags)
         arguments[count++] = TAGS "*:" TAGS "*";
-    int result = cli_git_run(push->cli, &push->git, arguments);
+    push->git.talks = true;
+    int result = cli_git_run_patiently(push->cli, &push->git, arguments);
     for (size_t i = 0; i < push->count; i++)
         cli_text_release(&refspecs[i]);
     free(refspecs);
     free(arguments);
     return result;
-}
-
-/* Does somebody write there at this very moment? If they pushed, the next try tells that. */
-static bool met_a_lock(const struct cli_git *git)
-{
-    static const char *const signs[] = {"cannot lock ref", "failed to update ref", "Unable to create",
-                                        "incorrect old value provided", "reference already exists"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (cli_git_said(git, signs[i]))
-            return true;
-    return false;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int push_refs(struct push *push)
-{
-    const struct timespec pause = {0, PAUSE_MS * 1000000};
-    int given = push->cli->lock_timeout_ms;
-    int64_t deadline = now_ms() + (given < 0 ? WAIT_MS : given);
-    push->git.talks = true;
-    for (;;) {
-        int result = run_git(push);
-        if (result != 0 || push->git.status == 0 || !met_a_lock(&push->git) || now_ms() >= deadline)
-            return result;
-        nanosleep(&pause, NULL);
-    }
 }
 
 /* ---- what became of it ----------------------------------------------------------------------------- */

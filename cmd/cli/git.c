@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/interrupt.h"
 
 enum { LOOK_EVERY_MS = 100, OUT_MAX = 256 << 20, ERR_MAX = 16384, MESSAGE_MAX = 1000, NO_PROGRAM = 127 };
+enum { PAUSE_MS = 100, WAIT_MS = 30000 };
 
 /* What it fetched must be durable before a ref says so, and a hostile repository must not put objects into ours that
  * git's own check refuses. Nothing is collected, now or in the background: the database cares for itself. */
@@ -314,6 +316,45 @@ int cli_git_run(struct cli *cli, struct cli_git *git, const char *const *argumen
     cli_text_release(&directory);
     free(argv);
     return result;
+}
+
+static bool said_any(const struct cli_git *git, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cli_git_said(git, words[i]))
+            return true;
+    return false;
+}
+
+/* Does somebody else write there at this very moment? Not where a ref, or the permission, stands in the way for good.
+ * If they moved what was to be moved, the next run tells that. */
+static bool met_a_lock(const struct cli_git *git)
+{
+    static const char *const signs[] = {"cannot lock ref", "failed to update ref", "Unable to create",
+                                        "incorrect old value provided", "reference already exists"};
+    static const char *const lasting[] = {"; cannot create",       "cannot create ref",       "Permission denied",
+                                          "Read-only file system", "No space left on device", "reference broken"};
+    return git->status != 0 && said_any(git, signs, sizeof signs / sizeof *signs) &&
+           !said_any(git, lasting, sizeof lasting / sizeof *lasting);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int cli_git_run_patiently(struct cli *cli, struct cli_git *git, const char *const *arguments)
+{
+    const struct timespec pause = {0, PAUSE_MS * 1000000};
+    int64_t deadline = now_ms() + (cli->lock_timeout_ms < 0 ? WAIT_MS : cli->lock_timeout_ms);
+    for (;;) {
+        int result = cli_git_run(cli, git, arguments);
+        if (result != 0 || !met_a_lock(git) || now_ms() >= deadline)
+            return result;
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* ---- errors ---------------------------------------------------------------------------------------- */

@@ -22,6 +22,11 @@ void cli_git_release(struct cli_git *git);
  * CHRONDB_ESYSTEM "no_git" where there is none; CLI_INTERRUPTED: a signal came, git has ended, the error is set. */
 int cli_git_run(struct cli *cli, struct cli_git *git, const char *const *arguments);
 
+/* The same for what changes refs, here or there: as long as git meets others who change them at this very moment (their
+ * lock is there, or a ref is not any more what git has just read) it is run again, until --lock-timeout is over. What
+ * the last run said is what counts. */
+int cli_git_run_patiently(struct cli *cli, struct cli_git *git, const char *const *arguments);
+
 /* Is git's progress shown, if it talks? Then it is to get the argument "--progress", else this one. */
 const char *cli_git_progress(const struct cli *cli, const char *otherwise);
 

@@ -219,7 +219,7 @@ int cli_fetch(struct cli *cli, const struct cli_remote *remote, const char *bran
                                      remote->name,
                                      cli_text_string(&refspec),
                                      NULL};
-    int result = refspec.failed ? cli_error_memory(&cli->error) : cli_git_run(cli, &git, arguments);
+    int result = refspec.failed ? cli_error_memory(&cli->error) : cli_git_run_patiently(cli, &git, arguments);
     if (result == 0 && git.status != 0 && branch != NULL && cli_git_said(&git, "couldn't find remote ref"))
         result = cli_error_set(&cli->error, CHRONDB_EUSAGE, "no_branch",
                                "'%s' has no branch '%s' ('chrondb push %s %s' makes it)", remote->name, branch,

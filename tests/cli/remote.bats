@@ -167,6 +167,31 @@ v1 tag created' "$(refs)"
     fails 2 "chrondb: 'origin' has no branch 'nothing' ('chrondb push origin nothing' makes it)"
 }
 
+@test "who fetches and pulls at the same time gets it all" {
+    machines
+    given --db b branch side
+    given --db b -b side put y 1
+    given --db b push --all
+    for i in 1 2 3; do
+        given --db b put x:1 "$i"
+        given --db b push
+        for n in 1 2 3 4 5 6 7 8; do
+            { case $n in 1 | 2) "$CHRONDB" --db a fetch ;; *) "$CHRONDB" --db a pull ;; esac; echo $? >"status.$n"; } >>out 2>&1 &
+        done
+        wait
+        same 'exit statuses' '0 0 0 0 0 0 0 0' "$(cat status.? | paste -sd' ')$(grep -m3 '^chrondb' out || :)"
+        same head "$(head_at b)" "$(head_at a)"
+    done
+    # What stands in the way for good is told at once.
+    git --git-dir=hub.git branch -D side
+    git --git-dir=hub.git branch side/by main
+    SECONDS=0
+    try --db a fetch
+    fails_like 8 "chrondb: cannot fetch from 'origin': *'refs/remotes/origin/side' exists*"
+    [ "$SECONDS" -lt 15 ] || { echo "it waited $SECONDS s"; return 1; }
+    given --db a fetch --prune
+}
+
 @test "a branch is pushed by its name, and a rejection tells the remote's words" {
     machines
     given --db a branch topic
