@@ -96,6 +96,13 @@ static bool is_ours(int dir, const char *path, const char *text)
     return ours;
 }
 
+/* Is nothing there that could be lost, but for what is in chrondb/? */
+static bool is_bare_beginning(int dir)
+{
+    return !cdb_fs_exists(dir, "packed-refs") && is_ours(dir, "HEAD", HEAD_TEXT) &&
+           is_ours(dir, "config", config_text) && !has_files(dir, "objects", 2) && !has_files(dir, "refs", 2);
+}
+
 /* Did a creation end here: chrondb/ with nothing but our own files of a beginning, and nothing that could be lost? A
  * repository whose adoption was cut short, or a database that lost its format file, is none. */
 static bool creation_began(int dir)
@@ -110,8 +117,7 @@ static bool creation_began(int dir)
     closedir(listing);
     if (began && cdb_fs_exists(dir, FILLING_PATH)) /* all of it is a copy */
         return true;
-    return began && !cdb_fs_exists(dir, "packed-refs") && is_ours(dir, "HEAD", HEAD_TEXT) &&
-           is_ours(dir, "config", config_text) && !has_files(dir, "objects", 2) && !has_files(dir, "refs", 2);
+    return began && is_bare_beginning(dir);
 }
 
 static enum cdb_place examine_without_format(int dir, struct cdb_buf *found)
@@ -268,19 +274,63 @@ static void remove_content(int dir)
         unlinkat(dir, files[i], 0);
 }
 
-/* While it is made, a mark tells that nothing here is the only copy of anything. */
-static int write_content(int dir, const struct cdb_layout_content *content)
+/* What a creation has made, chrondb/ too unless something else is in it. */
+static void remove_beginning(int dir)
 {
-    int result = write_version(dir, FILLING_PATH);
-    if (result == 0)
-        result = cdb_fs_sync_dir(dir, "chrondb");
-    CDB_FAULT("restore-filling");
-    if (result == 0)
-        result = write_layout(dir);
+    static const char *const files[] = {FILLING_PATH, "chrondb/format.tmp", CDB_LOCK_PATH};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        unlinkat(dir, files[i], 0);
+    unlinkat(dir, "chrondb", AT_REMOVEDIR);
+}
+
+/* Between the first look and the lock somebody may have put something there: what is not of our making is neither
+ * written over nor removed. */
+static int check_untouched(int dir)
+{
+    bool empty;
+    DIR *listing = cdb_fs_opendir(dir, ".");
+    if (listing == NULL)
+        return cdb_error_errno(".", "cannot list the directory of the new database");
+    bool untouched = only_ours(listing, &empty, NULL) && is_bare_beginning(dir);
+    closedir(listing);
+    if (untouched)
+        return 0;
+    remove_beginning(dir);
+    return cdb_error(CHRONDB_ENODB, "not_a_database",
+                     "somebody else has just put something there; choose another directory");
+}
+
+static int write_and_fill(int dir, const struct cdb_layout_content *content)
+{
+    int result = write_layout(dir);
     if (result == 0)
         result = content->fill(content->context, dir);
     CDB_FAULT("restore-content");
-    return result == 0 ? write_format(dir, true) : result;
+    if (result == 0)
+        result = write_format(dir, true);
+    if (result != 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {
+        remove_content(dir);
+        remove_beginning(dir);
+    }
+    return result;
+}
+
+/* While it is made, a mark tells that nothing here is the only copy of anything. That must be so. */
+static int write_content(int dir, const struct cdb_layout_content *content)
+{
+    int result = check_untouched(dir);
+    if (result != 0)
+        return result;
+    result = write_version(dir, FILLING_PATH);
+    if (result == 0)
+        result = cdb_fs_sync_dir(dir, "chrondb");
+    CDB_FAULT("restore-filling");
+    if (result != 0) {
+        remove_beginning(dir);
+        return result;
+    }
+    result = check_untouched(dir);
+    return result == 0 ? write_and_fill(dir, content) : result;
 }
 
 /* Under the database's own lock, which stays taken, in a directory that exists: a racing creator waits, and finds it
@@ -302,6 +352,8 @@ static int fill(int dir, int *lock, const struct cdb_layout_content *content)
     }
     if (result == 0 && content != NULL)
         return write_content(dir, content);
+    if (result == 0)
+        result = check_untouched(dir);
     if (result == 0)
         result = write_layout(dir);
     return result == 0 ? write_format(dir, false) : result;
@@ -446,10 +498,6 @@ int cdb_layout_create(const char *path, enum cdb_place place, const struct cdb_l
     if (dir < 0)
         return cdb_error_errno(path, "cannot open '%s'", path);
     int lock = -1, result = fill(dir, &lock, content);
-    if (result != 0 && content != NULL && lock >= 0 && !cdb_fs_exists(dir, FORMAT_PATH)) {
-        remove_content(dir);
-        cdb_fs_remove_tree(dir, "chrondb");
-    }
     cdb_lock_release(&lock);
     close(dir);
     return result;

@@ -86,6 +86,37 @@ def slow_creator(scratch, point):
     only_in(parent, ["db"], "a creator that stood still at %s" % point)
 
 
+def theirs(path):
+    own = (os.path.join(path, "chrondb"), os.path.join(path, "."))
+    return {name: state for name, state in listing(path).items() if not name.startswith(own[0]) and name != own[1]}
+
+
+def overtaken(scratch, point, *command):
+    """A repository that appears after the first look is left as it is, by a restore too, which removes what it began."""
+    parent, db = room(scratch, True)
+    what = "%s that was overtaken at %s" % (command[0], point)
+    env = dict(db.env, CHRONDB_TEST_FAULT=point + "@stop")
+    slow = subprocess.Popen([crash.BIN, *command, db.path] if command[0] != "put" else db.command(*command), env=env,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status = os.waitpid(slow.pid, os.WUNTRACED)
+    expect(os.WIFSTOPPED(status), "%s: %s is not reached" % (what, point))
+    try:
+        make_git(db.path, "--bare", "--template=")
+        made = os.path.join(db.path, "refs", "heads", "main")
+        with open(made, "w", encoding="ascii") as file:
+            file.write("years of work\n")
+        before = theirs(db.path)
+    finally:
+        slow.send_signal(18)  # SIGCONT
+        _, err = slow.communicate(timeout=crash.LIMIT)
+    expect(slow.returncode == EXIT["no_database"], "%s exits %d: %s" % (what, slow.returncode, err.decode()))
+    expect(b"somebody else" in err, "%s says %r" % (what, err))
+    after = theirs(db.path)
+    expect(before == after, "%s changed %s" % (what, changes(before, after)))
+    expect(not os.path.exists(os.path.join(db.path, "chrondb")), "%s left something" % what)
+    only_in(parent, ["db"], what)
+
+
 # ---- killed ----------------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +289,13 @@ def test(scratch, _):
     expect(len(points) >= 10, "only %d fault points of creation: %s" % (len(points), points))
     crash.parallel([lambda p=p: slow_creator(scratch, p) for p in
                     ("create-aside", "create-began", "create-layout", "create-filled")], 4)
+    source = Db(scratch.new("source"))
+    source.must_write(put("a", 1))
+    bundle = scratch.new("bundle")
+    source.ok("backup", bundle)
+    crash.parallel([lambda c=c, p=p: overtaken(scratch, p, *c) for p, c in
+                    (("create-began", ("put", "a", "1")), ("create-began", ("restore-backup", bundle)),
+                     ("restore-filling", ("restore-backup", bundle)), ("restore-filling", ("clone", source.path)))], 4)
     kills = crash.parallel([lambda p=p, e=e: killed(scratch, p, e) for p in points for e in (False, True)], 2)
     expect(sum(kills) >= 15, "only %d creations were killed" % sum(kills))
     refusals = refused(scratch) + adopted(scratch)
