@@ -21,6 +21,9 @@
  * Ownership. What a function returns through a `T **out` is the caller's, to be given to the T's _free or
  *            _close function; these accept NULL. `const char *` members of results are borrowed; each
  *            comment says until when.
+ * NULL.      Where nothing is said of it, a pointer must not be NULL: that is CHRONDB_EUSAGE, name "usage"; functions
+ *            that return no code then say nothing (NULL, 0). No bytes (size 0) need no pointer. Options, conditions,
+ *            reports, what a `status` or a last `out` tells on the side, and a progress may be NULL.
  * Structs.   Option structs start with their size: zero the struct, set `size` to sizeof it, set what you
  *            need. Zero means the default everywhere. NULL options are all defaults. A program that was
  *            built with another version of this header may have a shorter or a longer struct: what is

@@ -17,6 +17,7 @@
 #include "store/restore.h"
 #include "store/txn.h"
 #include "util/error.h"
+#include "util/options.h"
 
 #define LOOKS 8 /* at all refs, until two say the same */
 
@@ -231,22 +232,34 @@ static int write_file(struct cdb_backup *backup, const char *path)
 static void fill_report(const struct run *run, const struct cdb_backup *backup, chrondb_backup_report *report)
 {
     const struct cdb_bundle_list *refs = &run->bundle.refs;
-    report->bytes = backup->bytes;
-    report->objects = backup->objects;
-    report->commits = backup->commits;
-    report->branches = report->tags = 0;
+    chrondb_backup_report known = {.size = sizeof(known)};
+    known.bytes = backup->bytes;
+    known.objects = backup->objects;
+    known.commits = backup->commits;
+    known.branches = known.tags = 0;
     for (size_t i = 0; i < refs->count; i++) {
-        report->branches += strncmp(refs->list[i].text, CDB_HEADS, strlen(CDB_HEADS)) == 0;
-        report->tags += strncmp(refs->list[i].text, CDB_TAGS, strlen(CDB_TAGS)) == 0;
+        known.branches += strncmp(refs->list[i].text, CDB_HEADS, strlen(CDB_HEADS)) == 0;
+        known.tags += strncmp(refs->list[i].text, CDB_TAGS, strlen(CDB_TAGS)) == 0;
     }
-    report->incremental = run->bundle.bases.count > 0;
+    known.incremental = run->bundle.bases.count > 0;
+    cdb_report_write(report, &known, sizeof(known));
 }
 
 int chrondb_backup(chrondb *db, const char *file, const chrondb_backup_options *options, chrondb_backup_report *report)
 {
-    static const chrondb_backup_options defaults = {.size = sizeof(defaults), .fd = STDOUT_FILENO};
-    struct run run = {.db = db, .options = options != NULL ? options : &defaults};
-    cdb_error_clear();
+    if (db == NULL)
+        return cdb_error_null();
+    chrondb_backup_options asked;
+    struct run run = {.db = db, .options = &asked};
+    int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_backup_options");
+    if (result == 0 && report != NULL)
+        result = cdb_report_check(report, "chrondb_backup_report");
+    if (result != 0)
+        return result;
+    if (options == NULL)
+        asked.fd = STDOUT_FILENO;
     if (run.options->since != NULL && run.options->since_file != NULL)
         return cdb_error(CHRONDB_EUSAGE, "usage", "either since a moment or since an earlier backup");
     struct cdb_backup backup = {.repo = db->repo,
@@ -254,7 +267,7 @@ int chrondb_backup(chrondb *db, const char *file, const chrondb_backup_options *
                                 .note = &run.note,
                                 .progress = tell,
                                 .progress_context = (void *)run.options};
-    int result = prepare(&run);
+    result = prepare(&run);
     if (result == 0)
         result =
             file != NULL ? write_file(&backup, file) : cdb_backup_write(&backup, run.options->fd, "standard output");

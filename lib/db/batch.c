@@ -13,6 +13,8 @@
 
 int chrondb_batch_new(chrondb_batch **out, chrondb *db)
 {
+    if (out == NULL || db == NULL)
+        return cdb_error_null();
     int result = cdb_enter(db->repo);
     if (result != 0)
         return result;
@@ -78,6 +80,8 @@ static int add_text(chrondb_batch *batch, struct cdb_op *op, const char *text, s
 int chrondb_batch_put(chrondb_batch *batch, const char *key, const char *value, size_t size,
                       const chrondb_condition *condition)
 {
+    if (batch == NULL || key == NULL || (value == NULL && size > 0))
+        return cdb_error_null();
     struct cdb_op *op;
     cdb_error_clear();
     int result = cdb_json_check(value, size);
@@ -95,6 +99,8 @@ int chrondb_batch_put(chrondb_batch *batch, const char *key, const char *value, 
 int chrondb_batch_patch(chrondb_batch *batch, const char *key, const char *patch, size_t size,
                         const chrondb_condition *condition)
 {
+    if (batch == NULL || key == NULL || (patch == NULL && size > 0))
+        return cdb_error_null();
     struct cdb_op *op;
     cdb_error_clear();
     int result = cdb_json_check(patch, size);
@@ -109,6 +115,8 @@ int chrondb_batch_patch(chrondb_batch *batch, const char *key, const char *patch
 
 int chrondb_batch_delete(chrondb_batch *batch, const char *key, const chrondb_condition *condition)
 {
+    if (batch == NULL || key == NULL)
+        return cdb_error_null();
     struct cdb_op *op;
     cdb_error_clear();
     return add(batch, CDB_OP_DELETE, key, condition, &op);
@@ -116,6 +124,8 @@ int chrondb_batch_delete(chrondb_batch *batch, const char *key, const chrondb_co
 
 int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_condition *condition)
 {
+    if (batch == NULL || key == NULL)
+        return cdb_error_null();
     struct cdb_op *op;
     cdb_error_clear();
     int result = add(batch, CDB_OP_CHECK, key, condition, &op);
@@ -129,6 +139,8 @@ int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_con
 int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapshot *snapshot,
                           const chrondb_condition *condition)
 {
+    if (batch == NULL || key == NULL || snapshot == NULL)
+        return cdb_error_null();
     struct cdb_op *op;
     struct cdb_key parsed;
     struct cdb_lookup lookup;
@@ -166,11 +178,15 @@ static int restore_many(chrondb_batch *batch, const char *table, chrondb_snapsho
 
 int chrondb_batch_restore_all(chrondb_batch *batch, chrondb_snapshot *snapshot)
 {
+    if (batch == NULL || snapshot == NULL)
+        return cdb_error_null();
     return restore_many(batch, NULL, snapshot);
 }
 
 int chrondb_batch_restore_table(chrondb_batch *batch, const char *table, chrondb_snapshot *snapshot)
 {
+    if (batch == NULL || table == NULL || snapshot == NULL)
+        return cdb_error_null();
     return restore_many(batch, table, snapshot);
 }
 
@@ -262,6 +278,8 @@ static int dispatch(chrondb_batch *batch, const struct cdb_json *json, const cha
 
 int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size, const chrondb_condition *defaults)
 {
+    if (batch == NULL || (line == NULL && size > 0))
+        return cdb_error_null();
     struct cdb_json json = CDB_JSON_INIT;
     struct cdb_buf op = CDB_BUF_INIT, key = CDB_BUF_INIT, match = CDB_BUF_INIT;
     chrondb_condition condition = {.size = sizeof(condition)};

@@ -439,6 +439,8 @@ static int find_owners(chrondb_blame *blame, chrondb_snapshot *snapshot)
 
 int chrondb_blame_open(chrondb_blame **out, chrondb_snapshot *snapshot, const char *key)
 {
+    if (out == NULL || snapshot == NULL || key == NULL)
+        return cdb_error_null();
     int result = cdb_enter(snapshot->db->repo);
     if (result != 0)
         return result;
@@ -508,6 +510,8 @@ static int write_path(chrondb_blame *blame, const struct item *item)
 
 int chrondb_blame_next(chrondb_blame *blame, chrondb_blame_field *field)
 {
+    if (blame == NULL || field == NULL)
+        return cdb_error_null();
     int result = cdb_enter(blame->repo);
     while (blame->next < blame->item_count && blame->items[blame->next].is_object)
         blame->next++;

@@ -169,16 +169,22 @@ static int list(chrondb *db, const struct kind *kind, int (*each)(void *context,
 
 int chrondb_branch_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context)
 {
+    if (db == NULL || each == NULL)
+        return cdb_error_null();
     return list(db, &branches, each, context);
 }
 
 int chrondb_tag_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context)
 {
+    if (db == NULL || each == NULL)
+        return cdb_error_null();
     return list(db, &tags, each, context);
 }
 
 int chrondb_remote_branch_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref), void *context)
 {
+    if (db == NULL || each == NULL)
+        return cdb_error_null();
     return list(db, &remote_branches, each, context);
 }
 
@@ -304,6 +310,8 @@ static int create(struct request *request, const char *branch, const char *when,
 int chrondb_branch_create(chrondb *db, const char *name, const char *branch, const char *start, int lock_timeout_ms,
                           enum chrondb_status *status, chrondb_ref *out)
 {
+    if (db == NULL || name == NULL)
+        return cdb_error_null();
     struct request request;
     begin(&request, db, &branches, name, lock_timeout_ms);
     return end(&request, create(&request, branch, start, status), "create", out);
@@ -312,6 +320,8 @@ int chrondb_branch_create(chrondb *db, const char *name, const char *branch, con
 int chrondb_tag_create(chrondb *db, const char *name, const char *branch, const char *when, int force,
                        int lock_timeout_ms, enum chrondb_status *status, chrondb_ref *out)
 {
+    if (db == NULL || name == NULL)
+        return cdb_error_null();
     struct request request;
     begin(&request, db, &tags, name, lock_timeout_ms);
     request.edit.force = force != 0;
@@ -377,6 +387,8 @@ static int delete_ref(struct request *request)
 
 int chrondb_branch_delete(chrondb *db, const char *name, int lock_timeout_ms, chrondb_ref *out)
 {
+    if (db == NULL || name == NULL)
+        return cdb_error_null();
     struct request request;
     begin(&request, db, &branches, name, lock_timeout_ms);
     return end(&request, delete_ref(&request), "delete", out);
@@ -384,6 +396,8 @@ int chrondb_branch_delete(chrondb *db, const char *name, int lock_timeout_ms, ch
 
 int chrondb_tag_delete(chrondb *db, const char *name, int lock_timeout_ms, chrondb_ref *out)
 {
+    if (db == NULL || name == NULL)
+        return cdb_error_null();
     struct request request;
     begin(&request, db, &tags, name, lock_timeout_ms);
     return end(&request, delete_ref(&request), "delete", out);
@@ -426,6 +440,8 @@ static int rename_ref(struct request *request, const char *from, enum chrondb_st
 int chrondb_branch_rename(chrondb *db, const char *from, const char *to, int lock_timeout_ms,
                           enum chrondb_status *status, chrondb_ref *out)
 {
+    if (db == NULL || from == NULL || to == NULL)
+        return cdb_error_null();
     struct request request;
     begin(&request, db, &branches, to, lock_timeout_ms);
     int result = rename_ref(&request, from, status);

@@ -451,6 +451,8 @@ static void fill_results(const struct commit *commit)
 
 int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *options)
 {
+    if (batch == NULL)
+        return cdb_error_null();
     chrondb_write_options write;
     struct commit commit = {.batch = batch, .repo = batch->db->repo};
     struct cdb_buf ref = CDB_BUF_INIT;
@@ -494,17 +496,17 @@ int chrondb_batch_commit(chrondb_batch *batch, const chrondb_write_options *opti
 
 size_t chrondb_batch_size(const chrondb_batch *batch)
 {
-    return batch->count;
+    return batch != NULL ? batch->count : 0;
 }
 
 enum chrondb_status chrondb_batch_status(const chrondb_batch *batch, size_t index)
 {
-    return batch->committed && index < batch->count ? batch->results[index].status : CHRONDB_UNCHANGED;
+    return batch != NULL && batch->committed && index < batch->count ? batch->results[index].status : CHRONDB_UNCHANGED;
 }
 
 const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t index)
 {
-    if (!batch->committed || index >= batch->count)
+    if (batch == NULL || !batch->committed || index >= batch->count)
         return NULL;
     chrondb_result *result = &batch->results[index];
     struct cdb_key key;
@@ -528,10 +530,10 @@ const chrondb_result *chrondb_batch_result(const chrondb_batch *batch, size_t in
 
 const char *chrondb_batch_commit_id(const chrondb_batch *batch)
 {
-    return batch->committed && !cdb_oid_equal(&batch->head, &batch->base) ? batch->head_hex : NULL;
+    return batch != NULL && batch->committed && !cdb_oid_equal(&batch->head, &batch->base) ? batch->head_hex : NULL;
 }
 
 chrondb_time chrondb_batch_time(const chrondb_batch *batch)
 {
-    return batch->time;
+    return batch != NULL ? batch->time : (chrondb_time){0, 0};
 }

@@ -68,6 +68,8 @@ static int resolve(chrondb *db, const char *ref, const char *when, struct cdb_oi
 
 int chrondb_compare(chrondb *db, const char *branch, const char *ours, const char *theirs, chrondb_comparison *out)
 {
+    if (db == NULL || out == NULL)
+        return cdb_error_null();
     struct cdb_comparison found;
     struct cdb_oid our_commit, their_commit;
     struct cdb_buf ref = CDB_BUF_INIT;

@@ -212,6 +212,8 @@ int cdb_config_language(chrondb *db, struct cdb_buf *out)
 
 int chrondb_config_get(chrondb *db, const char *name, chrondb_buffer *value)
 {
+    if (db == NULL || name == NULL || value == NULL)
+        return cdb_error_null();
     const struct setting *setting;
     struct cdb_buf text = CDB_BUF_INIT;
     value->size = 0;
@@ -247,6 +249,8 @@ static int write_setting(chrondb *db, const struct setting *setting, const char 
 int chrondb_config_set(chrondb *db, const char *name, const char *value, int lock_timeout_ms,
                        enum chrondb_status *status)
 {
+    if (db == NULL || name == NULL || value == NULL)
+        return cdb_error_null();
     const struct setting *setting = NULL;
     int result = cdb_enter(db->repo);
     if (result == 0)
@@ -258,6 +262,8 @@ int chrondb_config_set(chrondb *db, const char *name, const char *value, int loc
 
 int chrondb_config_unset(chrondb *db, const char *name, int lock_timeout_ms, enum chrondb_status *status)
 {
+    if (db == NULL || name == NULL)
+        return cdb_error_null();
     const struct setting *setting = NULL;
     int result = cdb_enter(db->repo);
     if (result == 0)
@@ -267,6 +273,8 @@ int chrondb_config_unset(chrondb *db, const char *name, int lock_timeout_ms, enu
 
 int chrondb_config_list(chrondb *db, int (*each)(void *context, const chrondb_setting *setting), void *context)
 {
+    if (db == NULL || each == NULL)
+        return cdb_error_null();
     struct cdb_buf text = CDB_BUF_INIT;
     int result = cdb_enter(db->repo);
     for (size_t i = 0; i < SETTINGS && result == 0; i++) {

@@ -34,6 +34,8 @@ static void fill(chrondb_gc_report *out, const struct cdb_gc_report *sizes)
 
 int chrondb_gc(chrondb *db, chrondb_progress progress, void *context, chrondb_gc_report *report)
 {
+    if (db == NULL)
+        return cdb_error_null();
     struct telling telling = {progress, context};
     struct cdb_gc_report sizes = {.before = {0}};
     int result = cdb_enter(db->repo);

@@ -55,6 +55,8 @@ struct chrondb_history {
 int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, const char *key_text,
                          const chrondb_history_options *options)
 {
+    if (out == NULL || snapshot == NULL || key_text == NULL)
+        return cdb_error_null();
     chrondb_history_options asked;
     struct cdb_key key;
     struct bounds bounds;
@@ -117,6 +119,8 @@ static int read_values(struct chrondb_history *history, const struct cdb_version
 
 int chrondb_history_next(chrondb_history *history, chrondb_version_info *version)
 {
+    if (history == NULL || version == NULL)
+        return cdb_error_null();
     int result = cdb_enter(history->repo);
     if (result != 0 || history->next >= history->versions.count)
         return result != 0 ? result : CHRONDB_END;
@@ -238,6 +242,8 @@ static int moment_at(struct chrondb_log *log, uint64_t position, struct cdb_mome
 
 int chrondb_log_open(chrondb_log **out, chrondb_snapshot *snapshot, const chrondb_history_options *options)
 {
+    if (out == NULL || snapshot == NULL)
+        return cdb_error_null();
     chrondb_history_options asked;
     struct bounds bounds;
     int result = cdb_enter(snapshot->db->repo);
@@ -307,6 +313,8 @@ static int find_changes(struct chrondb_log *log, const struct cdb_oid *oid)
 int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chrondb_change **changes,
                      size_t *change_count)
 {
+    if (log == NULL || version == NULL || changes == NULL || change_count == NULL)
+        return cdb_error_null();
     struct cdb_moment moment;
     int result = cdb_enter(log->repo);
     if (result != 0 || log->first >= log->end)
@@ -323,6 +331,8 @@ int chrondb_log_next(chrondb_log *log, chrondb_version_info *version, const chro
 
 int chrondb_log_value(chrondb_log *log, size_t index, const char **value, size_t *size)
 {
+    if (log == NULL || value == NULL || size == NULL)
+        return cdb_error_null();
     struct cdb_buf *text = &log->value;
     cdb_error_clear();
     *value = NULL;
@@ -379,6 +389,8 @@ static bool has_prefix(const struct cdb_change *change, const char *const *prefi
 int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapshot *to, const char *const *prefixes,
                       size_t count)
 {
+    if (out == NULL || from == NULL || to == NULL || (prefixes == NULL && count > 0))
+        return cdb_error_null();
     int result = cdb_enter(to->db->repo);
     if (result != 0)
         return result;
@@ -402,6 +414,8 @@ int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapsh
 
 int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference)
 {
+    if (diff == NULL || difference == NULL)
+        return cdb_error_null();
     int result = cdb_enter(diff->repo);
     if (result != 0 || diff->next >= diff->changes.count)
         return result != 0 ? result : CHRONDB_END;

@@ -85,6 +85,8 @@ static int check_options(chrondb_import *import)
     if (options->message != NULL &&
         cdb_utf8_check(options->message, strlen(options->message)) != strlen(options->message))
         return cdb_error(CHRONDB_EUSAGE, "usage", "the message is not UTF-8");
+    if (options->meta == NULL && options->meta_count > 0)
+        return cdb_error_null();
     for (size_t i = 0; i < options->meta_count; i++) {
         int result = cdb_meta_check(options->meta[i], strlen(options->meta[i]));
         if (result != 0)
@@ -118,6 +120,8 @@ static int open_window(chrondb_import *import)
 
 int chrondb_import_open(chrondb_import **out, chrondb *db, const chrondb_import_options *options)
 {
+    if (out == NULL || db == NULL)
+        return cdb_error_null();
     int result = cdb_enter(db->repo);
     if (result != 0)
         return result;
@@ -335,6 +339,8 @@ static int check_usable(const chrondb_import *import)
 
 int chrondb_import_line(chrondb_import *import, const char *line, size_t size)
 {
+    if (import == NULL || line == NULL)
+        return cdb_error_null();
     int result = cdb_enter(import->db->repo);
     if (result == 0)
         result = check_usable(import);
@@ -373,6 +379,8 @@ static void bring_up_index(chrondb_import *import)
 
 int chrondb_import_finish(chrondb_import *import)
 {
+    if (import == NULL)
+        return cdb_error_null();
     int result = cdb_enter(import->db->repo);
     if (result == 0)
         result = check_usable(import);
@@ -402,6 +410,8 @@ int chrondb_import_finish(chrondb_import *import)
 
 int chrondb_import_stop(chrondb_import *import)
 {
+    if (import == NULL)
+        return cdb_error_null();
     int result = cdb_enter(import->db->repo);
     if (result == 0)
         result = check_usable(import);
@@ -415,6 +425,8 @@ int chrondb_import_stop(chrondb_import *import)
 
 void chrondb_import_get_report(const chrondb_import *import, chrondb_import_report *report)
 {
+    if (import == NULL || report == NULL)
+        return;
     const struct cdb_window_counts *counts = cdb_window_counts(import->window);
     chrondb_import_report known = {.lines = import->lines,
                                    .resumed = import->resumed,

@@ -176,6 +176,8 @@ static int measure(chrondb_snapshot *snapshot, chrondb_info *info)
 
 int chrondb_get_info(chrondb *db, const char *branch, chrondb_info *info)
 {
+    if (db == NULL || info == NULL)
+        return cdb_error_null();
     chrondb_info known = {.path = db->repo->path, .format = CDB_FORMAT_VERSION};
     chrondb_snapshot *snapshot = NULL;
     cdb_error_clear();

@@ -7,9 +7,12 @@
 
 #include "chrondb.h"
 #include "util/buf.h"
+#include "util/error.h"
 
 int chrondb_json_check(const char *text, size_t size)
 {
+    if (text == NULL && size > 0)
+        return cdb_error_null();
     return cdb_json_check(text, size);
 }
 
@@ -48,6 +51,8 @@ static int finish(chrondb_buffer *out, struct cdb_buf *buf, int result)
 
 int chrondb_json_format(chrondb_buffer *out, const char *text, size_t size, unsigned flags)
 {
+    if (out == NULL || (text == NULL && size > 0))
+        return cdb_error_null();
     struct cdb_buf buf = begin(out, is_inside(out, text));
     int result = cdb_json_check(text, size);
 
@@ -59,6 +64,8 @@ int chrondb_json_format(chrondb_buffer *out, const char *text, size_t size, unsi
 int chrondb_json_merge_patch(chrondb_buffer *out, const char *target, size_t target_size, const char *patch,
                              size_t patch_size)
 {
+    if (out == NULL || (target == NULL && target_size > 0) || (patch == NULL && patch_size > 0))
+        return cdb_error_null();
     struct cdb_buf buf = begin(out, is_inside(out, target) || is_inside(out, patch));
     int result = cdb_json_merge_patch(&buf, target, target_size, patch, patch_size);
 

@@ -9,6 +9,8 @@
 
 int chrondb_key_check(const char *key)
 {
+    if (key == NULL)
+        return cdb_error_null();
     struct cdb_key parsed;
     cdb_error_clear();
     return cdb_key_parse(&parsed, key, strlen(key));
@@ -16,6 +18,8 @@ int chrondb_key_check(const char *key)
 
 int chrondb_key_path(const char *key, chrondb_buffer *path)
 {
+    if (key == NULL || path == NULL)
+        return cdb_error_null();
     struct cdb_key parsed;
     struct cdb_buf text = CDB_BUF_INIT;
     cdb_error_clear();

@@ -269,6 +269,8 @@ struct chrondb_list {
 
 int chrondb_list_open(chrondb_list **out, chrondb_snapshot *snapshot, const chrondb_range *range)
 {
+    if (out == NULL || snapshot == NULL)
+        return cdb_error_null();
     chrondb_range asked;
     int result = cdb_enter(snapshot->db->repo);
     if (result == 0)
@@ -290,6 +292,8 @@ int chrondb_list_open(chrondb_list **out, chrondb_snapshot *snapshot, const chro
 
 int chrondb_list_next(chrondb_list *list, chrondb_entry *entry)
 {
+    if (list == NULL || entry == NULL)
+        return cdb_error_null();
     struct cdb_oid blob;
     const char *key;
     size_t len;
@@ -358,6 +362,8 @@ static int count_keys(struct keys *keys, uint64_t *count)
 
 int chrondb_count(chrondb_snapshot *snapshot, const chrondb_range *range, uint64_t *count)
 {
+    if (snapshot == NULL || count == NULL)
+        return cdb_error_null();
     struct keys keys;
     chrondb_range asked;
     *count = 0;
@@ -398,6 +404,8 @@ static int add_table(void *context, const char *name, size_t len, uint64_t count
 int chrondb_tables(chrondb_snapshot *snapshot, int (*each)(void *context, const char *table, uint64_t count),
                    void *context)
 {
+    if (snapshot == NULL || each == NULL)
+        return cdb_error_null();
     struct tables tables = {0};
     int result = cdb_enter(snapshot->db->repo);
     if (result != 0)

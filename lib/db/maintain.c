@@ -383,6 +383,8 @@ static int reindex(struct builder *builder, chrondb_reindex_report *report)
 
 int chrondb_reindex(chrondb *db, chrondb_progress progress, void *context, chrondb_reindex_report *report)
 {
+    if (db == NULL)
+        return cdb_error_null();
     struct builder builder = {.db = db, .all = true, .progress = progress, .context = context};
     chrondb_reindex_report known = {.size = sizeof(known)};
     int result = cdb_enter(db->repo);

@@ -16,6 +16,8 @@
 
 int chrondb_merge_new(chrondb_merge **out, chrondb *db)
 {
+    if (out == NULL || db == NULL)
+        return cdb_error_null();
     int result = cdb_enter(db->repo);
     if (result != 0)
         return result;
@@ -44,6 +46,8 @@ static int check_not_done(const chrondb_merge *merge)
 
 int chrondb_merge_decide(chrondb_merge *merge, const char *key, const char *value, size_t size)
 {
+    if (merge == NULL || key == NULL)
+        return cdb_error_null();
     cdb_error_clear();
     int result = check_not_done(merge);
     return result == 0 ? cdb_decisions_add(&merge->decisions, &merge->memory, key, value, size) : result;
@@ -51,6 +55,8 @@ int chrondb_merge_decide(chrondb_merge *merge, const char *key, const char *valu
 
 int chrondb_merge_decide_json(chrondb_merge *merge, const char *line, size_t size)
 {
+    if (merge == NULL || (line == NULL && size > 0))
+        return cdb_error_null();
     cdb_error_clear();
     int result = check_not_done(merge);
     return result == 0 ? cdb_decisions_add_json(&merge->decisions, &merge->memory, line, size) : result;
@@ -309,6 +315,8 @@ static int run_merge(struct cdb_merge_run *run)
 
 int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_merge_options *options)
 {
+    if (merge == NULL || source == NULL)
+        return cdb_error_null();
     chrondb_merge_options asked;
     chrondb_write_options write;
     struct cdb_merge_run run = {.merge = merge, .when = source, .options = &asked};
@@ -353,12 +361,16 @@ int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_me
 
 const chrondb_merge_report *chrondb_merge_get_report(chrondb_merge *merge)
 {
+    if (merge == NULL)
+        return NULL;
     merge->report.commit = merge->hex[0] != '\0' ? merge->hex : NULL;
     return &merge->report;
 }
 
 int chrondb_merge_conflict(const chrondb_merge *merge, size_t index, chrondb_conflict *out)
 {
+    if (merge == NULL || out == NULL)
+        return cdb_error_null();
     if (index >= merge->merging.record_count)
         return CHRONDB_END;
     const struct cdb_merge_record *record = &merge->merging.records[index];

@@ -126,6 +126,8 @@ static int give(chrondb **out, struct chrondb *db, unsigned flags)
 
 int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options)
 {
+    if (out == NULL)
+        return cdb_error_null();
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     chrondb_open_options asked;
     struct cdb_repo *repo = NULL;
@@ -171,6 +173,8 @@ static int create_from(const char *path, struct cdb_maker *maker)
 int chrondb_create_from(chrondb **out, const char *path, const chrondb_open_options *options,
                         int (*make)(void *context, const char *repository), void *context)
 {
+    if (out == NULL || make == NULL)
+        return cdb_error_null();
     struct cdb_maker maker = {make, context};
     cdb_error_clear();
     if (path == NULL || *path == '\0' || strlen(path) >= PATH_MAX)
@@ -181,6 +185,8 @@ int chrondb_create_from(chrondb **out, const char *path, const chrondb_open_opti
 
 int chrondb_ready_for_git(chrondb *db, int lock_timeout_ms)
 {
+    if (db == NULL)
+        return cdb_error_null();
     int result = cdb_enter(db->repo);
     if (result == 0)
         result = cdb_repo_attend(db->repo);
@@ -206,12 +212,12 @@ void chrondb_close(chrondb *db)
 
 const char *chrondb_path(const chrondb *db)
 {
-    return db->repo->path;
+    return db != NULL ? db->repo->path : NULL;
 }
 
 int chrondb_was_created(const chrondb *db)
 {
-    return db->repo->created || db->repo->adopted;
+    return db != NULL && (db->repo->created || db->repo->adopted);
 }
 
 static int maintain(void *context)
@@ -228,13 +234,15 @@ static int maintain(void *context)
 
 int chrondb_maintain(chrondb *db)
 {
+    if (db == NULL)
+        return cdb_error_null();
     int result = cdb_enter(db->repo);
     return result == 0 ? cdb_background(maintain, db) : result;
 }
 
 int chrondb_maintenance_due(const chrondb *db)
 {
-    return db->repo->checkpoint_due || db->index.due;
+    return db != NULL && (db->repo->checkpoint_due || db->index.due);
 }
 
 /* ---- which database ---------------------------------------------------------------------------- */
@@ -257,6 +265,8 @@ int cdb_buffer_set(chrondb_buffer *out, const void *data, size_t size)
 
 int chrondb_discover(chrondb_buffer *path)
 {
+    if (path == NULL)
+        return cdb_error_null();
     const char *given = getenv("CHRONDB_DIR");
     char directory[PATH_MAX];
     struct cdb_buf candidate = CDB_BUF_INIT;

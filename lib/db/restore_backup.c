@@ -21,6 +21,7 @@
 #include "util/array.h"
 #include "util/error.h"
 #include "util/fault.h"
+#include "util/options.h"
 
 enum action { STAY, SET, REMOVE };
 
@@ -419,25 +420,34 @@ static void fill_report(const struct run *run, chrondb_restore_report *report)
 {
     const struct cdb_restore *restore = &run->restore;
     const struct cdb_bundle_list *refs = &restore->bundle.refs;
-    report->bytes = restore->bytes;
-    report->objects = restore->object_count;
-    report->commits = restore->commit_count;
-    report->branches = report->tags = 0;
+    chrondb_restore_report known = {.size = sizeof(known)};
+    known.bytes = restore->bytes;
+    known.objects = restore->object_count;
+    known.commits = restore->commit_count;
+    known.branches = known.tags = 0;
     for (size_t i = 0; i < refs->count; i++) {
-        report->branches += is_branch(refs->list[i].text);
-        report->tags += strncmp(refs->list[i].text, CDB_TAGS, strlen(CDB_TAGS)) == 0;
+        known.branches += is_branch(refs->list[i].text);
+        known.tags += strncmp(refs->list[i].text, CDB_TAGS, strlen(CDB_TAGS)) == 0;
     }
-    report->incremental = restore->bundle.bases.count > 0;
-    report->status = !report->incremental ? CHRONDB_CREATED : run->changed ? CHRONDB_UPDATED : CHRONDB_UNCHANGED;
+    known.incremental = restore->bundle.bases.count > 0;
+    known.status = !known.incremental ? CHRONDB_CREATED : run->changed ? CHRONDB_UPDATED : CHRONDB_UNCHANGED;
+    cdb_report_write(report, &known, sizeof(known));
 }
 
 int chrondb_restore_backup(const char *path, const char *file, const chrondb_restore_options *options,
                            chrondb_restore_report *report)
 {
-    static const chrondb_restore_options defaults = {.size = sizeof(defaults), .fd = STDIN_FILENO};
-    struct run run = {.options = options != NULL ? options : &defaults};
+    chrondb_restore_options asked;
+    struct run run = {.options = &asked};
     struct cdb_buf name = CDB_BUF_INIT;
     cdb_error_clear();
+    int result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_restore_options");
+    if (result == 0 && report != NULL)
+        result = cdb_report_check(report, "chrondb_restore_report");
+    if (result != 0)
+        return result;
+    if (options == NULL)
+        asked.fd = STDIN_FILENO;
     if (path == NULL || *path == '\0')
         return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty");
     run.restore.fd = file != NULL ? open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY) : run.options->fd;
@@ -451,7 +461,7 @@ int chrondb_restore_backup(const char *path, const char *file, const chrondb_res
     run.restore.progress = tell;
     run.restore.progress_context = (void *)run.options;
     run.wait_ms = cdb_lock_wait(run.options->lock_timeout_ms);
-    int result = cdb_restore_begin(&run.restore);
+    result = cdb_restore_begin(&run.restore);
     if (result == 0)
         result = restore_to(&run, path);
     if (result == 0 && report != NULL)

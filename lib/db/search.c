@@ -149,6 +149,8 @@ static int give(chrondb_search **out, struct chrondb_search *search, int result)
 int chrondb_search_open(chrondb_search **out, chrondb_snapshot *snapshot, const char *query,
                         const chrondb_search_options *options)
 {
+    if (out == NULL || snapshot == NULL || query == NULL)
+        return cdb_error_null();
     struct chrondb_search *search = NULL;
     int result = new_search(&search, snapshot, options);
     if (result == 0)
@@ -168,6 +170,8 @@ static bool names_branch(const char *ref, const struct cdb_query_string *branch)
 int chrondb_search_open_ast(chrondb_search **out, chrondb_snapshot *snapshot, const char *text, size_t size,
                             const chrondb_search_options *options)
 {
+    if (out == NULL || snapshot == NULL || (text == NULL && size > 0))
+        return cdb_error_null();
     struct chrondb_search *search = NULL;
     struct cdb_query_ast ast;
     int result = new_search(&search, snapshot, options);
@@ -186,6 +190,8 @@ int chrondb_search_open_ast(chrondb_search **out, chrondb_snapshot *snapshot, co
 
 int chrondb_search_ast_branch(const char *text, size_t size, chrondb_buffer *branch)
 {
+    if ((text == NULL && size > 0) || branch == NULL)
+        return cdb_error_null();
     struct cdb_arena arena = CDB_ARENA_INIT;
     struct cdb_query_ast ast;
     cdb_error_clear();

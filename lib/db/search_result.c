@@ -59,6 +59,8 @@ static bool has_scores(const struct chrondb_search *search)
 
 int chrondb_search_next(chrondb_search *search, chrondb_hit *hit)
 {
+    if (search == NULL || hit == NULL)
+        return cdb_error_null();
     int result = cdb_enter(search->db->repo);
     if (result != 0 || search->next >= search->result.count)
         return result != 0 ? result : CHRONDB_END;
@@ -76,26 +78,27 @@ int chrondb_search_next(chrondb_search *search, chrondb_hit *hit)
 
 uint64_t chrondb_search_total(const chrondb_search *search)
 {
-    return search->asked.total ? search->result.total : 0;
+    return search != NULL && search->asked.total ? search->result.total : 0;
 }
 
 const char *chrondb_search_cursor(const chrondb_search *search)
 {
-    return search->result.next;
+    return search != NULL ? search->result.next : NULL;
 }
 
 const char *chrondb_search_commit(const chrondb_search *search)
 {
-    return search->commit[0] != '\0' ? search->commit : NULL;
+    return search != NULL && search->commit[0] != '\0' ? search->commit : NULL;
 }
 
 size_t chrondb_search_facet(const chrondb_search *search, size_t index, const chrondb_facet **values,
                             uint64_t *distinct)
 {
-    *values = NULL;
+    if (values != NULL)
+        *values = NULL;
     if (distinct != NULL)
         *distinct = 0;
-    if (index >= search->asked.facet_count || search->result.facets == NULL)
+    if (search == NULL || values == NULL || index >= search->asked.facet_count || search->result.facets == NULL)
         return 0;
     const struct cdb_search_facet_counts *found = &search->result.facets[index];
     *values = search->facets[index];
@@ -106,6 +109,8 @@ size_t chrondb_search_facet(const chrondb_search *search, size_t index, const ch
 
 int chrondb_search_step(const chrondb_search *search, size_t index, chrondb_step *step)
 {
+    if (search == NULL || step == NULL)
+        return cdb_error_null();
     if (search->options.explain == 0 || index >= search->result.plan_count)
         return CHRONDB_END;
     const struct cdb_search_step *at = &search->result.plan[index];
@@ -127,6 +132,8 @@ int chrondb_search_step(const chrondb_search *search, size_t index, chrondb_step
 
 void chrondb_search_get_stats(const chrondb_search *search, chrondb_search_stats *stats)
 {
+    if (search == NULL || stats == NULL)
+        return;
     chrondb_search_stats known = {.segments = search->reader->view.count, .caught_up = search->reader->caught_up};
     cdb_report_write(stats, &known, sizeof(known));
 }
@@ -134,6 +141,8 @@ void chrondb_search_get_stats(const chrondb_search *search, chrondb_search_stats
 int chrondb_search_highlight(chrondb_search *search, const char *json, size_t size, const chrondb_mark **marks,
                              size_t *count)
 {
+    if (search == NULL || json == NULL || marks == NULL || count == NULL)
+        return cdb_error_null();
     *count = 0;
     *marks = NULL;
     int result = cdb_enter(search->db->repo);

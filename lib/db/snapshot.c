@@ -25,6 +25,8 @@ static int load_root(struct chrondb_snapshot *snapshot)
 
 int chrondb_snapshot_open(chrondb_snapshot **out, chrondb *db, const char *branch, const char *when)
 {
+    if (out == NULL || db == NULL)
+        return cdb_error_null();
     struct cdb_buf ref = CDB_BUF_INIT;
     struct cdb_oid head;
     int result = cdb_enter(db->repo);
@@ -65,11 +67,13 @@ void chrondb_snapshot_free(chrondb_snapshot *snapshot)
 
 const char *chrondb_snapshot_commit(const chrondb_snapshot *snapshot)
 {
-    return snapshot->hex[0] != '\0' ? snapshot->hex : NULL;
+    return snapshot != NULL && snapshot->hex[0] != '\0' ? snapshot->hex : NULL;
 }
 
 int chrondb_snapshot_time(chrondb_snapshot *snapshot, chrondb_time *time)
 {
+    if (snapshot == NULL || time == NULL)
+        return cdb_error_null();
     int result = cdb_enter(snapshot->db->repo);
     if (result == 0 && !snapshot->has_time && !cdb_oid_is_zero(&snapshot->commit))
         result = cdb_point_time(&snapshot->point, &snapshot->time);
@@ -97,6 +101,8 @@ static int find(chrondb_snapshot *snapshot, const char *key_text, struct cdb_loo
 
 int chrondb_get(chrondb_snapshot *snapshot, const char *key, chrondb_buffer *value)
 {
+    if (snapshot == NULL || key == NULL || value == NULL)
+        return cdb_error_null();
     struct cdb_lookup lookup;
     struct cdb_buf content = CDB_BUF_INIT;
     value->size = 0;
@@ -113,6 +119,8 @@ int chrondb_get(chrondb_snapshot *snapshot, const char *key, chrondb_buffer *val
 
 int chrondb_exists(chrondb_snapshot *snapshot, const char *key)
 {
+    if (snapshot == NULL || key == NULL)
+        return cdb_error_null();
     struct cdb_lookup lookup;
     int result = find(snapshot, key, &lookup);
     if (result != 0 && result != CHRONDB_EUSAGE)
@@ -122,6 +130,8 @@ int chrondb_exists(chrondb_snapshot *snapshot, const char *key)
 
 int chrondb_get_at(chrondb *db, const char *branch, const char *when, const char *key, chrondb_buffer *value)
 {
+    if (db == NULL || key == NULL || value == NULL)
+        return cdb_error_null();
     chrondb_snapshot *snapshot = NULL;
     value->size = 0;
     int result = chrondb_snapshot_open(&snapshot, db, branch, when);

@@ -84,6 +84,8 @@ int cdb_stamp_prepare(struct cdb_stamp *stamp)
     chrondb_time ignored;
     if (options->message != NULL && !clean_utf8(options->message))
         return cdb_error(CHRONDB_EUSAGE, "usage", "the message is not UTF-8");
+    if (options->meta == NULL && options->meta_count > 0)
+        return cdb_error_null();
     for (size_t i = 0; i < options->meta_count; i++) {
         int good = cdb_meta_check(options->meta[i], strlen(options->meta[i]));
         if (good != 0)

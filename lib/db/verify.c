@@ -194,6 +194,8 @@ static void release(struct cdb_verify *it)
 
 int chrondb_verify(chrondb *db, const chrondb_verify_options *options, chrondb_verify_report *report)
 {
+    if (db == NULL)
+        return cdb_error_null();
     chrondb_verify_options asked;
     struct cdb_verify it = {.db = db, .objects = db->repo->objects, .options = &asked};
     int result = cdb_enter(db->repo);

@@ -105,6 +105,8 @@ static int find_start(chrondb_watch *watch, const char *since)
 
 int chrondb_watch_open(chrondb_watch **out, chrondb *db, const chrondb_watch_options *options)
 {
+    if (out == NULL || db == NULL)
+        return cdb_error_null();
     chrondb_watch_options asked;
     int result = cdb_enter(db->repo);
     if (result == 0)
@@ -159,7 +161,7 @@ void chrondb_watch_free(chrondb_watch *watch)
 
 int chrondb_watch_fd(const chrondb_watch *watch)
 {
-    return cdb_ref_watch_fd(watch->files);
+    return watch != NULL ? cdb_ref_watch_fd(watch->files) : -1;
 }
 
 /* ---- the way to the head --------------------------------------------------------------------------- */
@@ -423,6 +425,8 @@ static void settle(chrondb_watch *watch)
 
 int chrondb_watch_next(chrondb_watch *watch, chrondb_event *event)
 {
+    if (watch == NULL || event == NULL)
+        return cdb_error_null();
     const struct cdb_change *change;
     int result = cdb_enter(watch->db->repo);
     if (result != 0)

@@ -153,6 +153,11 @@ void cdb_error_set_errno(const char *path, const char *format, ...)
     cdb_error_set_path(path);
 }
 
+void cdb_error_set_null(void)
+{
+    cdb_error_set(CHRONDB_EUSAGE, "usage", "an argument of the call is NULL that must not be");
+}
+
 void cdb_error_set_memory(void)
 {
     set(CHRONDB_ESYSTEM, "out_of_memory", "out of memory");

@@ -22,6 +22,9 @@ void cdb_error_set_errno(const char *path, const char *format, ...) __attribute_
 /* "out of memory" */
 #define cdb_error_memory() (cdb_error_set_memory(), CHRONDB_ESYSTEM)
 void cdb_error_set_memory(void);
+/* A caller of the library gave no pointer where one is needed. */
+#define cdb_error_null() (cdb_error_set_null(), CHRONDB_EUSAGE)
+void cdb_error_set_null(void);
 /* Prefix the message: "CONTEXT: MESSAGE". */
 void cdb_error_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prefix "CONTEXT 'key': " with the key quoted safely, and remember the key. */

@@ -167,6 +167,8 @@ void chrondb_time_format(chrondb_time time, char out[CHRONDB_TIME_SIZE])
     int month = 0, day = 0, second = 0;
     char *to = out;
 
+    if (out == NULL)
+        return;
     cdb_time_civil(time.seconds, &year, &month, &day);
     second = second_of_day(time.seconds);
     if (year < 0)
