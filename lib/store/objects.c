@@ -33,8 +33,9 @@
 #define CACHED_MAX        ((size_t)16 << 10)
 #define CACHE_BYTES       ((size_t)8 << 20)
 
-/* Trees and commits are read again and again: the last ones are kept. These slots are for processes that live long; a
- * command touches few of their pages. */
+/* Trees and commits are read again and again: the last ones are kept. There is room for what a process keeps that lives
+ * long; one that ends soon touches little of it: entries are given to slots in the order in which these are first used.
+ */
 struct cached {
     struct cdb_oid oid;
     int type; /* CDB_ANY: free */
@@ -43,9 +44,11 @@ struct cached {
 
 struct cdb_objects {
     int dir;
-    pthread_mutex_t mutex; /* guards the cache */
+    pthread_mutex_t mutex;       /* guards the cache */
+    uint16_t slots[CACHE_SLOTS]; /* by id: 1 + the entry in `cache`; 0: none yet */
+    size_t cached, cached_bytes; /* entries in use, and what they hold */
+    size_t hand;                 /* the entry that is emptied next when there are too many */
     struct cached cache[CACHE_SLOTS];
-    size_t cached_bytes, hand; /* the slot that is emptied next when there are too many */
     struct cdb_packs *packs;
     cdb_objects_fallback fallback;
     void *fallback_context;
@@ -74,7 +77,7 @@ void cdb_objects_free(struct cdb_objects *objects)
     if (objects == NULL)
         return;
     cdb_packs_free(objects->packs);
-    for (size_t i = 0; i < CACHE_SLOTS; i++)
+    for (size_t i = 0; i < objects->cached; i++)
         cdb_buf_release(&objects->cache[i].content);
     pthread_mutex_destroy(&objects->mutex);
     free(objects);
@@ -304,27 +307,37 @@ static int find_alternate(struct cdb_objects *objects, const struct cdb_oid *oid
     return result;
 }
 
-static struct cached *slot_of(struct cdb_objects *objects, const struct cdb_oid *oid)
+static uint16_t *slot_of(struct cdb_objects *objects, const struct cdb_oid *oid)
 {
-    return &objects->cache[(oid->id[0] | (size_t)oid->id[1] << 8) % CACHE_SLOTS];
+    return &objects->slots[(oid->id[0] | (size_t)oid->id[1] << 8) % CACHE_SLOTS];
 }
 
-/* The caller holds the mutex. */
-static void empty(struct cdb_objects *objects, struct cached *slot)
+/* The caller holds the mutex; so also below. */
+static void empty(struct cdb_objects *objects, struct cached *entry)
 {
-    objects->cached_bytes -= slot->content.cap;
-    cdb_buf_release(&slot->content);
-    slot->type = CDB_ANY;
+    objects->cached_bytes -= entry->content.cap;
+    cdb_buf_release(&entry->content);
+    entry->type = CDB_ANY;
+}
+
+/* The entry of an object, a new one if need be. */
+static struct cached *entry_of(struct cdb_objects *objects, const struct cdb_oid *oid)
+{
+    uint16_t *slot = slot_of(objects, oid);
+    if (*slot == 0)
+        *slot = (uint16_t)++objects->cached;
+    return &objects->cache[*slot - 1];
 }
 
 static bool find_cached(struct cdb_objects *objects, const struct cdb_oid *oid, int *type, struct cdb_buf *out)
 {
-    struct cached *slot = slot_of(objects, oid);
     pthread_mutex_lock(&objects->mutex);
-    bool found = slot->type != CDB_ANY && cdb_oid_equal(&slot->oid, oid);
+    uint16_t slot = *slot_of(objects, oid);
+    const struct cached *entry = slot != 0 ? &objects->cache[slot - 1] : NULL;
+    bool found = entry != NULL && entry->type != CDB_ANY && cdb_oid_equal(&entry->oid, oid);
     if (found) {
-        cdb_buf_add(out, slot->content.ptr, slot->content.len);
-        *type = slot->type;
+        cdb_buf_add(out, entry->content.ptr, entry->content.len);
+        *type = entry->type;
     }
     pthread_mutex_unlock(&objects->mutex);
     return found && !out->failed;
@@ -332,28 +345,27 @@ static bool find_cached(struct cdb_objects *objects, const struct cdb_oid *oid, 
 
 void cdb_objects_keep(struct cdb_objects *objects, const struct cdb_oid *oid, int type, const void *data, size_t len)
 {
-    struct cached *slot = slot_of(objects, oid);
     if (type == CDB_BLOB || len > CACHED_MAX)
         return;
     pthread_mutex_lock(&objects->mutex);
-    for (; objects->cached_bytes > CACHE_BYTES; objects->hand = (objects->hand + 1) % CACHE_SLOTS)
+    for (; objects->cached_bytes > CACHE_BYTES; objects->hand = (objects->hand + 1) % objects->cached)
         empty(objects, &objects->cache[objects->hand]);
-    objects->cached_bytes -= slot->content.cap;
-    cdb_buf_clear(&slot->content);
-    cdb_buf_add(&slot->content, data, len);
-    objects->cached_bytes += slot->content.cap;
-    slot->oid = *oid;
-    slot->type = slot->content.failed ? CDB_ANY : type;
-    slot->content.failed = false;
+    struct cached *entry = entry_of(objects, oid);
+    objects->cached_bytes -= entry->content.cap;
+    cdb_buf_clear(&entry->content);
+    cdb_buf_add(&entry->content, data, len);
+    objects->cached_bytes += entry->content.cap;
+    entry->oid = *oid;
+    entry->type = entry->content.failed ? CDB_ANY : type;
+    entry->content.failed = false;
     pthread_mutex_unlock(&objects->mutex);
 }
 
 void cdb_objects_forget(struct cdb_objects *objects)
 {
     pthread_mutex_lock(&objects->mutex);
-    for (size_t i = 0; i < CACHE_SLOTS; i++)
-        if (objects->cache[i].type != CDB_ANY)
-            empty(objects, &objects->cache[i]);
+    for (size_t i = 0; i < objects->cached; i++)
+        empty(objects, &objects->cache[i]);
     pthread_mutex_unlock(&objects->mutex);
 }
 
