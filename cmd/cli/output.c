@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
@@ -285,7 +286,8 @@ void cli_output_real(struct cli_output *out, const char *name, double value)
         cli_output_null(out, name);
         return;
     }
-    for (int digits = 1; digits <= 9; digits++) {
+    /* Fewer than FLT_DIG digits need not be tried: zeros at the end are not printed. */
+    for (int digits = fabs(value) < (double)FLT_MIN ? 1 : FLT_DIG; digits <= FLT_DECIMAL_DIG; digits++) {
         size = snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtof(text, NULL) == (float)value)
             break;

@@ -64,6 +64,11 @@ static bool is_thick(const struct cdb_list *list)
     return list->pile == NULL && (uint64_t)list->df * THICK >= list->docs;
 }
 
+bool cdb_list_is_thin(const struct cdb_list *list)
+{
+    return list->pile == NULL && !is_thick(list);
+}
+
 static int next_of(struct cdb_list *list, uint32_t target, uint32_t *doc)
 {
     if (!is_thick(list)) {
@@ -173,7 +178,7 @@ int cdb_list_bound(struct cdb_list *list, const struct cdb_similarity *similarit
 
     *bound = 0;
     *freq = 0;
-    if (!is_thick(list))
+    if (list->pile != NULL || (!is_thick(list) && (!shrink || *to - from <= CDB_WINDOW)))
         return bound_thin(list, from, *to, bound, freq);
     for (uint32_t target = from; target < *to; target = list->last + 1) {
         int result = look(list, similarity, target);
@@ -252,13 +257,13 @@ int cdb_list_pass(struct cdb_list *list, uint32_t to, bool freqs, struct cdb_lis
 int cdb_list_copy(struct cdb_list *list, uint32_t from, uint32_t to, uint32_t *docs, uint32_t *freqs, size_t *count)
 {
     struct cdb_list_run run;
-    size_t n = 0;
+    size_t n = 0, room = to - from < CDB_WINDOW ? to - from : CDB_WINDOW;
     int result = cdb_list_run(list, from, to, freqs != NULL, &run);
 
     *count = 0;
     while (result == 0 && run.count > 0) {
         /* Documents ascend, so there is room for them: this is for lists that are damaged beyond that. */
-        if (run.count > to - from - n)
+        if (run.count > room - n)
             return cdb_index_damaged("a list of postings is not in order");
         memcpy(docs + n, run.docs, run.count * sizeof(*docs));
         if (freqs != NULL)

@@ -32,6 +32,10 @@ int cdb_list_open(struct cdb_list *list, struct cdb_run *run, const struct cdb_f
 /* What postings were read. */
 void cdb_lists_finish(const struct cdb_list *lists, size_t count, struct cdb_plan *plan);
 
+/* One that few of the segment's documents are in, not a pile: bounding windows wider than CDB_WINDOW shrinks them so
+ * that they hold a block of it at most. */
+bool cdb_list_is_thin(const struct cdb_list *list);
+
 /* The first document at or after `target` in any of them, or CDB_FT_END; in lists with many documents not after it. */
 int cdb_lists_next(struct cdb_list *lists, size_t count, uint32_t target, uint32_t *doc);
 /* What a document can score that is in all of them, whose frequencies add up: the score of a sum of frequencies is at

@@ -5,7 +5,7 @@
 
 #include "util/error.h"
 
-struct cdb_frame *cdb_frame_take(struct cdb_run *run)
+struct cdb_frame *cdb_frame_take_plain(struct cdb_run *run)
 {
     struct cdb_frame *frame = run->frames;
 
@@ -14,9 +14,19 @@ struct cdb_frame *cdb_frame_take(struct cdb_run *run)
         return frame;
     }
     frame = cdb_arena_alloc(&run->arena, sizeof(*frame));
-    if (frame != NULL) {
+    if (frame != NULL)
+        frame->zeroed = false;
+    return frame;
+}
+
+struct cdb_frame *cdb_frame_take(struct cdb_run *run)
+{
+    struct cdb_frame *frame = cdb_frame_take_plain(run);
+
+    if (frame != NULL && !frame->zeroed) {
         memset(frame->marks, 0, sizeof(frame->marks));
         memset(frame->freqs, 0, sizeof(frame->freqs));
+        frame->zeroed = true;
     }
     return frame;
 }

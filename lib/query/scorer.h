@@ -59,15 +59,18 @@ struct cdb_scorer {
     bool scoring;
     bool constant; /* all that it finds scores `max` */
     bool slow;     /* has to read documents to be sure: asked last */
+    bool wide;     /* finds few: a window to produce may have any width, if `bound` was asked to shrink it before. Only
+                      what walks over the segment does that */
 };
 
 /* Arrays for a window's work. */
 struct cdb_frame {
     struct cdb_frame *next;
+    bool zeroed; /* `marks` and `freqs` are */
     uint32_t docs[CDB_WINDOW], index[CDB_WINDOW];
     double scores[CDB_WINDOW];
     unsigned char hits[CDB_WINDOW];
-    unsigned char marks[CDB_WINDOW]; /* all zeros between uses */
+    unsigned char marks[CDB_WINDOW]; /* those who ask for them find zeros, and leave zeros */
     uint32_t freqs[CDB_WINDOW];      /* likewise */
 };
 
@@ -86,6 +89,8 @@ struct cdb_run {
 
 /* A frame to work in, NULL without memory. Give it back. */
 struct cdb_frame *cdb_frame_take(struct cdb_run *run);
+/* The same without `marks` and `freqs`, which may never have been touched. */
+struct cdb_frame *cdb_frame_take_plain(struct cdb_run *run);
 void cdb_frame_give(struct cdb_run *run, struct cdb_frame *frame);
 
 /* Is the document alive? 1, 0, or an error. */

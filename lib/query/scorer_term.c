@@ -3,6 +3,7 @@
  * A term in a field: one list of postings for each leaf field that it occurs in, whose frequencies add up. */
 #include <string.h>
 
+#include "index/bytes.h"
 #include "query/postings.h"
 #include "query/scorer.h"
 #include "util/error.h"
@@ -42,8 +43,7 @@ static int add_scores(struct term *term, const uint32_t *docs, const uint32_t *f
 /* ---- producing ---------------------------------------------------------------------------------- */
 
 /* Add a few documents and their frequencies (NULL: of no interest); where a document is in both, these add up. */
-static void merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more_docs, uint32_t *more_freqs,
-                  size_t more)
+static int merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more_docs, uint32_t *more_freqs, size_t more)
 {
     size_t i = 0, left = 0;
 
@@ -59,6 +59,8 @@ static void merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more
             more_freqs[left] = more_freqs[j];
         left++;
     }
+    if (left > CDB_WINDOW - *count)
+        return cdb_index_damaged("lists of postings have more documents than they say");
     /* From the end, in stretches: few documents stand between many. */
     for (size_t rest = *count; left > 0; left--) {
         size_t at = cdb_docs_seek(docs, 0, rest, more_docs[left - 1]);
@@ -72,13 +74,14 @@ static void merge(uint32_t *docs, uint32_t *freqs, size_t *count, uint32_t *more
         rest = at;
         ++*count;
     }
+    return 0;
 }
 
 /* The lists from number `first` on, whose documents are few, added to what there is. */
 static int add_short(struct term *term, size_t first, uint32_t from, uint32_t to, uint32_t *docs, uint32_t *freqs,
                      size_t *count)
 {
-    struct cdb_frame *frame = cdb_frame_take(term->base.run);
+    struct cdb_frame *frame = cdb_frame_take_plain(term->base.run);
     int result = frame == NULL ? CHRONDB_ESYSTEM : 0;
 
     for (size_t i = first; result == 0 && i < term->count; i++) {
@@ -86,7 +89,7 @@ static int add_short(struct term *term, size_t first, uint32_t from, uint32_t to
 
         result = cdb_list_copy(&term->lists[i], from, to, frame->docs, freqs != NULL ? frame->index : NULL, &more);
         if (result == 0 && more > 0)
-            merge(docs, freqs, count, frame->docs, frame->index, more);
+            result = merge(docs, freqs, count, frame->docs, frame->index, more);
     }
     if (frame != NULL)
         cdb_frame_give(term->base.run, frame);
@@ -159,7 +162,7 @@ static int produce_frame(struct term *term, uint32_t from, uint32_t to, double f
 
 static int produce(struct cdb_scorer *scorer, uint32_t from, uint32_t to, double floor, struct cdb_batch *batch)
 {
-    struct cdb_frame *frame = cdb_frame_take(scorer->run);
+    struct cdb_frame *frame = cdb_frame_take_plain(scorer->run);
     int result;
 
     batch->count = 0;
@@ -371,8 +374,11 @@ int cdb_scorer_term(struct cdb_scorer **out, struct cdb_run *run, struct cdb_pla
     if (result == 0 && term->base.scoring)
         result = cdb_lists_max(term->lists, term->count, plan->similarity, &term->base.max);
     term->short_others = term->count > 1 && result == 0 && sum_others(term) * SHORT <= (uint64_t)term->lists[0].df;
-    if (term->base.scoring && (term->count == 1 || term->short_others))
+    if (term->base.scoring && (term->count == 1 || term->short_others)) {
         term->base.ops = &quick_ops;
+        term->base.wide =
+            result == 0 && cdb_list_is_thin(&term->lists[0]) && sum_others(term) <= CDB_WINDOW - CDB_FT_BLOCK;
+    }
     *out = &term->base;
     return result;
 }

@@ -61,7 +61,8 @@ static int take_window(struct cdb_walk *walk, uint32_t from, uint32_t to, double
     return result;
 }
 
-/* May the window from *from on be passed over, or the whole rest? *from moves behind it then. */
+/* May the window from *from on be passed over, or the whole rest? *from moves behind it then. If not, [*from, *to) is
+ * what is to be produced. */
 static int pass_over(const struct cdb_walk *walk, uint32_t *from, uint32_t last, uint32_t *to, double *floor,
                      bool *passed)
 {
@@ -71,15 +72,15 @@ static int pass_over(const struct cdb_walk *walk, uint32_t *from, uint32_t last,
 
     *passed = false;
     *floor = walk->whole ? CDB_NO_FLOOR : cdb_collector_floor(walk->collector, *from);
-    if (*floor <= 0)
+    if (*floor <= 0 && !scorer->wide)
         return 0;
-    if (scorer->max * CDB_BOUND_SLACK < *floor) {
+    if (*floor > 0 && scorer->max * CDB_BOUND_SLACK < *floor) {
         *from = last;
         *passed = true;
         return 0;
     }
     result = scorer->ops->bound(scorer, *from, to, true, &bound);
-    if (result == 0 && bound * CDB_BOUND_SLACK < *floor) {
+    if (result == 0 && *floor > 0 && bound * CDB_BOUND_SLACK < *floor) {
         *from = *to;
         *passed = true;
     }
@@ -89,7 +90,7 @@ static int pass_over(const struct cdb_walk *walk, uint32_t *from, uint32_t last,
 int cdb_walk(struct cdb_walk *walk, uint32_t from, uint32_t last)
 {
     struct cdb_scorer *scorer = walk->scorer;
-    struct cdb_frame *frame = cdb_frame_take(walk->run);
+    struct cdb_frame *frame = cdb_frame_take_plain(walk->run);
     struct cdb_batch batch;
     int result = 0;
 
@@ -104,7 +105,7 @@ int cdb_walk(struct cdb_walk *walk, uint32_t from, uint32_t last)
         result = scorer->ops->next(scorer, from, &from);
         if (result != 0 || from >= last)
             break;
-        to = last - from > CDB_WINDOW ? from + CDB_WINDOW : last;
+        to = last - from > CDB_WINDOW && !scorer->wide ? from + CDB_WINDOW : last;
         result = pass_over(walk, &from, last, &to, &floor, &passed);
         if (result != 0 || passed)
             continue;

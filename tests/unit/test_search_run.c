@@ -30,9 +30,16 @@ struct version {
     uint32_t doc;
 };
 
+/* What documents are like. */
+enum kind {
+    MIXED,
+    MAPS,  /* objects with ids as names of members, so with very many fields */
+    SPARSE /* small, and few of them have the word that is looked for: in fields, and so lists, of different lengths */
+};
+
 struct world {
     struct random random;
-    bool maps; /* documents are objects with ids as names of members, so with very many fields */
+    enum kind kind;
     struct cdb_analyzer *analyzer;
     struct brute brute;
     struct version *versions;
@@ -81,13 +88,25 @@ static void random_map(struct random *random, struct cdb_buf *out)
     cdb_buf_adds(out, "}}");
 }
 
+static void random_sparse(struct random *random, struct cdb_buf *out)
+{
+    cdb_buf_adds(out, "{\"a\":\"some\",\"m\":\"");
+    for (size_t i = random_below(random, 80) == 0 ? 1 + random_below(random, 3) : 0; i > 0; i--)
+        cdb_buf_adds(out, "rare ");
+    for (size_t i = random_below(random, 4) * random_below(random, 4); i > 0; i--)
+        cdb_buf_adds(out, "word ");
+    cdb_buf_addf(out, "\",\"b\":\"%s\"}", random_below(random, 900) == 0 ? "a rare one" : "none");
+}
+
 static void add_version(struct world *world, const char *key, uint32_t from, uint32_t until, size_t parts)
 {
     struct cdb_buf json = CDB_BUF_INIT;
     struct version *version = &world->versions[world->brute.count];
 
-    if (world->maps)
+    if (world->kind == MAPS)
         random_map(&world->random, &json);
+    else if (world->kind == SPARSE)
+        random_sparse(&world->random, &json);
     else
         random_search_document(&world->random, &json);
     *version = (struct version){from, until, random_below(&world->random, parts), 0};
@@ -149,12 +168,12 @@ static void build_part(struct world *world, size_t part)
     }
 }
 
-static void world_new(struct world *world, uint64_t seed, size_t keys, size_t ids, size_t parts, bool maps)
+static void world_new(struct world *world, uint64_t seed, size_t keys, size_t ids, size_t parts, enum kind kind)
 {
     uint32_t last = 60;
 
     memset(world, 0, sizeof(*world));
-    world->maps = maps;
+    world->kind = kind;
     world->random = random_seed(seed);
     assert_int_equal(cdb_analyzer_new(&world->analyzer, seed % 3 == 0 ? "none" : "english"), 0);
     world->brute.analyzer = world->analyzer;
@@ -224,7 +243,7 @@ static const char *random_field(struct world *world)
 {
     static const char *const fields[] = {"m", "m", "m.id1", "m.id2.t", "a", "b"};
 
-    return world->maps ? fields[random_below(&world->random, 6)] : random_search_field(&world->random);
+    return world->kind != MIXED ? fields[random_below(&world->random, 6)] : random_search_field(&world->random);
 }
 
 static void random_query(struct world *world, struct cdb_buf *out)
@@ -234,9 +253,14 @@ static void random_query(struct world *world, struct cdb_buf *out)
                                           "m:3",        "m:=green",       "m:=\"blue red\"", "m:bl*",
                                           "m:gren~",    "m.id2:red",      "_missing_:m.id3", "time",
                                           "a:data",     "m:[a TO h]"};
+    static const char *const sparse[] = {"rare", "rare", "rare", "m:rare", "rare AND none"};
 
-    if (!world->maps) {
+    if (world->kind == MIXED) {
         random_search_query(&world->random, out);
+        return;
+    }
+    if (world->kind == SPARSE) {
+        cdb_buf_adds(out, sparse[random_below(&world->random, 5)]);
         return;
     }
     for (size_t i = random_below(&world->random, 3) + 1; i > 0; i--)
@@ -544,7 +568,7 @@ static void test_worlds(void **state)
     for (size_t w = 0; w < worlds; w++) {
         struct world world;
 
-        world_new(&world, 100 + w, 4 + w * 12, 1 + w * 5, 1 + w % PARTS_MAX, false);
+        world_new(&world, 100 + w, 4 + w * 12, 1 + w * 5, 1 + w % PARTS_MAX, MIXED);
         found += examine(&world, 60);
         world_free(&world);
     }
@@ -557,8 +581,19 @@ static void test_many_documents(void **state)
     struct world world;
 
     (void)state;
-    world_new(&world, 1, 3500, 2000, 2, false);
+    world_new(&world, 1, 3500, 2000, 2, MIXED);
     assert_true(examine(&world, 20) > 1000);
+    world_free(&world);
+}
+
+/* Windows as wide as the blocks of a list. */
+static void test_rare_word(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_new(&world, 1, 8000, 9000, 1, SPARSE);
+    assert_true(examine(&world, 6) > 300);
     world_free(&world);
 }
 
@@ -570,7 +605,7 @@ static void test_many_fields(void **state)
     for (size_t w = 0; w < 6; w++) {
         struct world world;
 
-        world_new(&world, 200 + w, 30 + 40 * w, 100, 1 + w % 3, true);
+        world_new(&world, 200 + w, 30 + 40 * w, 100, 1 + w % 3, MAPS);
         found += examine(&world, 60);
         world_free(&world);
     }
@@ -580,7 +615,7 @@ static void test_many_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_worlds), cmocka_unit_test(test_many_documents),
-                                       cmocka_unit_test(test_many_fields)};
+                                       cmocka_unit_test(test_rare_word), cmocka_unit_test(test_many_fields)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
