@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -11,9 +13,31 @@
 #include "util/fault.h"
 #include "util/fs.h"
 
-#define TEMPORARY "tmp_obj_chrondb" /* git, too, removes old files of that prefix */
-#define PARENT    10                /* "objects/xx" */
-#define TRIES     16                /* git removes directories that are empty, also just after we made one */
+#define PARENT 10 /* "objects/xx" */
+#define TRIES  16 /* git removes directories that are empty, also just after we made one */
+
+/* The file system is told that objects/xx have nothing to do with each other (chattr +T): ext4 puts each into a block
+ * group of its own, where it would have put all into one. A put makes seven files and a checkpoint removes them, and an
+ * ext4 without a journal passes over each inode that was deleted within the last minutes whenever it makes a file: in
+ * one group that is soon a thousand times 8,192 of them (Linux, fs/ext4/ialloc.c, recently_deleted). It is a hint: what
+ * knows it not may say so, and is not asked twice for the same directory. */
+static void spread_directories(int dir)
+{
+    int flags, fd = openat(dir, "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
+        flags |= FS_TOPDIR_FL;
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
+    close(fd);
+}
+
+static int make_directory(int dir, const char *path)
+{
+    spread_directories(dir);
+    return mkdirat(dir, path, 0777) == 0 || errno == EEXIST ? 0 : -1;
+}
 
 static int create_temporary(int dir, const char *temporary)
 {
@@ -25,7 +49,7 @@ static int create_temporary(int dir, const char *temporary)
         if (fd >= 0)
             break;
         if (errno == EEXIST ? unlinkat(dir, temporary, 0) != 0 /* a dead writer's */
-                            : errno != ENOENT || (mkdirat(dir, parent, 0777) != 0 && errno != EEXIST))
+                            : errno != ENOENT || make_directory(dir, parent) != 0)
             break;
     }
     return fd;
@@ -65,12 +89,12 @@ static int put_in_place(int dir, const char *temporary, const char *path)
 
 int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_t len, bool freshen, bool sync)
 {
-    char path[CDB_LOOSE_PATH], temporary[PARENT + 1 + sizeof(TEMPORARY)];
+    char path[CDB_LOOSE_PATH], temporary[PARENT + 1 + sizeof(CDB_LOOSE_TEMPORARY)];
     cdb_loose_path(oid, path);
     /* Git's pruning spares what is young: an object that is there already is made young again. */
     if (freshen && utimensat(dir, path, NULL, 0) == 0)
         return 0;
-    snprintf(temporary, sizeof(temporary), "%.10s/%s", path, TEMPORARY);
+    snprintf(temporary, sizeof(temporary), "%.10s/%s", path, CDB_LOOSE_TEMPORARY);
     int result = write_temporary(dir, temporary, loose, len, sync);
     if (result != 0)
         return result;
@@ -123,9 +147,9 @@ bool cdb_loose_is_torn(int dir, const char *path)
 
 void cdb_loose_sweep(int dir)
 {
-    char temporary[PARENT + 1 + sizeof(TEMPORARY)];
+    char temporary[PARENT + 1 + sizeof(CDB_LOOSE_TEMPORARY)];
     for (unsigned first = 0; first < 256; first++) {
-        snprintf(temporary, sizeof(temporary), "objects/%02x/%s", first, TEMPORARY);
+        snprintf(temporary, sizeof(temporary), "objects/%02x/%s", first, CDB_LOOSE_TEMPORARY);
         unlinkat(dir, temporary, 0);
     }
 }

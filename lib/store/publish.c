@@ -5,25 +5,51 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/lock.h"
+#include "store/objects.h"
 #include "util/error.h"
 #include "util/fault.h"
 #include "util/fs.h"
 
+/* Made in one of the directories of loose files, which the file system keeps apart (loose.c): were it made in ours,
+ * every put would have to pass there over all that were removed before. A dead writer's is found there as theirs are.
+ */
+static int create_apart(int dir, char *path, size_t size)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(path, size, "objects/%02lx/%s", (unsigned long)now.tv_nsec & 0xff, CDB_LOOSE_TEMPORARY);
+    return openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+/* With its block allocated now, ext4 has nothing to flush when the file replaces the branch (auto_da_alloc): 0.2 ms
+ * less. The commit is in the journal, the branch needs no flush. Where it fails nothing is lost. */
+static void allocate(int fd)
+{
+    (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CDB_OID_HEX + 1);
+    close(fd);
+}
+
 /* A fresh file, never the old one: that may be another link of the branch itself. */
 static int create_temporary(int dir)
 {
+    char apart[64];
+    int fd = create_apart(dir, apart, sizeof(apart));
+    if (fd >= 0) {
+        allocate(fd);
+        if (renameat(dir, apart, dir, CDB_REF_TEMPORARY) == 0)
+            return 0;
+        unlinkat(dir, apart, 0);
+    }
     if (unlinkat(dir, CDB_REF_TEMPORARY, 0) != 0 && errno != ENOENT)
         return cdb_error_errno(CDB_REF_TEMPORARY, "cannot remove '%s'", CDB_REF_TEMPORARY);
-    int fd = openat(dir, CDB_REF_TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd = openat(dir, CDB_REF_TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return cdb_error_errno(CDB_REF_TEMPORARY, "cannot create '%s'", CDB_REF_TEMPORARY);
-    /* With its block allocated now, ext4 has nothing to flush when the file replaces the branch (auto_da_alloc): 0.2 ms
-     * less. The commit is in the journal, the branch needs no flush. Where it fails nothing is lost. */
-    (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CDB_OID_HEX + 1);
-    close(fd);
+    allocate(fd);
     return 0;
 }
 
