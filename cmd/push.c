@@ -106,7 +106,7 @@ static int look_for_news(struct push *push)
     int result = cli_fetched_load(push->cli, &push->fetched);
     for (size_t i = 0; result == 0 && i < push->count; i++) {
         struct branch *branch = &push->list[i];
-        chrondb_comparison comparison;
+        chrondb_comparison comparison = {.size = sizeof comparison};
         struct cli_text ours = {0}, theirs = {0};
         branch->fetched = cli_fetched_find(&push->fetched, push->remote->name, branch->name);
         if (branch->fetched == NULL || strcmp(branch->fetched, branch->id) == 0)

@@ -162,8 +162,9 @@ CHRONDB_API int chrondb_open(chrondb **out, const char *path, const chrondb_open
  * it is to be, and where nothing is yet. It becomes a database as CHRONDB_OPEN_ADOPT makes one of it, and is moved to
  * `path`, where nothing may be but an empty directory, only when it is complete and durable: nobody sees a part of it,
  * and what a crash leaves beside `path` goes with the next creation there. Any result of `make` but 0 ends it and is
- * returned. Errors: CHRONDB_ENODB ("exists": there is something at `path`, found before `make` is called, or come
- * meanwhile; "not_a_database": what was made cannot be adopted). */
+ * returned. Of the flags only CHRONDB_OPEN_MAINTAIN counts. Errors: CHRONDB_ENODB ("exists": there is something at
+ * `path`, and `make` was not called; "not_a_database": what was made cannot be adopted), CHRONDB_ECONFLICT ("exists":
+ * somebody else made a database there meanwhile), CHRONDB_EBUSY. */
 CHRONDB_API int chrondb_create_from(chrondb **out, const char *path, const chrondb_open_options *options,
                                     int (*make)(void *context, const char *repository), void *context);
 
@@ -179,7 +180,7 @@ CHRONDB_API void chrondb_close(chrondb *db);
 /* The database's directory, absolute; borrowed until close. */
 CHRONDB_API const char *chrondb_path(const chrondb *db);
 
-/* Did this handle's open create or adopt it? 1 or 0. */
+/* Was it created or adopted when this process opened it (the first time, if it is open already)? 1 or 0. */
 CHRONDB_API int chrondb_was_created(const chrondb *db);
 
 /* Do the maintenance that is due (a checkpoint of the journal into a pack); return 0 also if nothing was. May take
@@ -624,9 +625,9 @@ CHRONDB_API int chrondb_tag_delete(chrondb *db, const char *name, int lock_timeo
 CHRONDB_API int chrondb_remote_branch_list(chrondb *db, int (*each)(void *context, const chrondb_ref *ref),
                                            void *context);
 
-/* How two commits stand to each other. One has news for the other if it is not the same nor an ancestor of it, unless
- * both have the same documents (and the same other files) and all that the one has and the other has not are merges:
- * these bring no version of their own. */
+/* How two commits stand to each other; a report, see Structs. One has news for the other if it is not the same nor an
+ * ancestor of it, unless both have the same documents (and the same other files) and all that the one has and the other
+ * has not are merges: these bring no version of their own. */
 typedef struct chrondb_comparison {
     size_t size;
     char ours[CHRONDB_HEX_SIZE + 1]; /* the commits; "" before the first one, which has no news for anybody */
@@ -700,7 +701,7 @@ typedef struct chrondb_backup_options {
     const char *since;      /* WHEN: only what came later, on each branch; NULL: everything */
     const char *since_file; /* or an earlier backup: only what that does not have */
     const char *branch;     /* which `since` is seen from; NULL: the default branch */
-    int fd;                 /* where to write if no file is named; it may be a pipe */
+    int fd;                 /* where to write if no file is named; it may be a pipe. NULL options: standard output */
     int lock_timeout_ms;    /* as in chrondb_write_options; only where branches move faster than they can be read */
     chrondb_progress progress;
     void *progress_context;
@@ -723,7 +724,7 @@ CHRONDB_API int chrondb_backup(chrondb *db, const char *file, const chrondb_back
 
 typedef struct chrondb_restore_options {
     size_t size;
-    int fd;              /* where to read if no file is named; it may be a pipe */
+    int fd;              /* where to read if no file is named; it may be a pipe. NULL options: standard input */
     int lock_timeout_ms; /* as in chrondb_write_options */
     chrondb_progress progress;
     void *progress_context;

@@ -83,8 +83,9 @@ int chrondb_batch_put(chrondb_batch *batch, const char *key, const char *value, 
     if (batch == NULL || key == NULL || (value == NULL && size > 0))
         return cdb_error_null();
     struct cdb_op *op;
-    cdb_error_clear();
-    int result = cdb_json_check(value, size);
+    int result = cdb_enter(batch->db->repo);
+    if (result == 0)
+        result = cdb_json_check(value, size);
     if (result == 0 && (result = add(batch, CDB_OP_PUT, key, condition, &op)) == 0) {
         result = add_text(batch, op, value, size);
         if (result == 0)
@@ -102,8 +103,9 @@ int chrondb_batch_patch(chrondb_batch *batch, const char *key, const char *patch
     if (batch == NULL || key == NULL || (patch == NULL && size > 0))
         return cdb_error_null();
     struct cdb_op *op;
-    cdb_error_clear();
-    int result = cdb_json_check(patch, size);
+    int result = cdb_enter(batch->db->repo);
+    if (result == 0)
+        result = cdb_json_check(patch, size);
     if (result == 0 && (result = add(batch, CDB_OP_PATCH, key, condition, &op)) == 0) {
         result = add_text(batch, op, patch, size);
         batch->count -= result != 0;
@@ -118,8 +120,8 @@ int chrondb_batch_delete(chrondb_batch *batch, const char *key, const chrondb_co
     if (batch == NULL || key == NULL)
         return cdb_error_null();
     struct cdb_op *op;
-    cdb_error_clear();
-    return add(batch, CDB_OP_DELETE, key, condition, &op);
+    int result = cdb_enter(batch->db->repo);
+    return result == 0 ? add(batch, CDB_OP_DELETE, key, condition, &op) : result;
 }
 
 int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_condition *condition)
@@ -127,8 +129,9 @@ int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_con
     if (batch == NULL || key == NULL)
         return cdb_error_null();
     struct cdb_op *op;
-    cdb_error_clear();
-    int result = add(batch, CDB_OP_CHECK, key, condition, &op);
+    int result = cdb_enter(batch->db->repo);
+    if (result == 0)
+        result = add(batch, CDB_OP_CHECK, key, condition, &op);
     if (result == 0 && op->flags == 0 && op->match == NULL) {
         batch->count--;
         result = cdb_error(CHRONDB_EUSAGE, "usage", "a check needs a condition");
@@ -162,12 +165,14 @@ int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapsho
 static int restore_many(chrondb_batch *batch, const char *table, chrondb_snapshot *snapshot)
 {
     struct cdb_op *op;
-    cdb_error_clear();
+    int result = cdb_enter(snapshot->db->repo);
+    if (result != 0)
+        return result;
     if (batch->count > 0)
         return cdb_error(CHRONDB_EUSAGE, "usage", "restoring everything or a table stands alone in a batch");
     if (table != NULL && (batch->all_table = cdb_arena_copy(&batch->memory, table, strlen(table))) == NULL)
         return CHRONDB_ESYSTEM;
-    int result = add(batch, CDB_OP_RESTORE_ALL, "all", NULL, &op); /* any valid key: it is not used */
+    result = add(batch, CDB_OP_RESTORE_ALL, "all", NULL, &op); /* any valid key: it is not used */
     if (result != 0)
         return result;
     op->key = "";
@@ -284,8 +289,9 @@ int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size, 
     struct cdb_buf op = CDB_BUF_INIT, key = CDB_BUF_INIT, match = CDB_BUF_INIT;
     chrondb_condition condition = {.size = sizeof(condition)};
     bool has;
-    cdb_error_clear();
-    int result = cdb_json_parse(&json, line, size);
+    int result = cdb_enter(batch->db->repo);
+    if (result == 0)
+        result = cdb_json_parse(&json, line, size);
     if (result == 0 && json.nodes[0].type != CDB_JSON_OBJECT)
         result = invalid("it must be a JSON object");
     if (result == 0)

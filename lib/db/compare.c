@@ -6,6 +6,7 @@
 #include "db/merge.h"
 #include "store/bases.h"
 #include "util/error.h"
+#include "util/options.h"
 
 int cdb_same_documents(chrondb *db, const struct cdb_oid *ours, const struct cdb_oid *theirs, bool *same)
 {
@@ -73,23 +74,26 @@ int chrondb_compare(chrondb *db, const char *branch, const char *ours, const cha
     struct cdb_comparison found;
     struct cdb_oid our_commit, their_commit;
     struct cdb_buf ref = CDB_BUF_INIT;
-    *out = (chrondb_comparison){.size = sizeof(*out)};
+    chrondb_comparison known = {.size = sizeof(known)};
     int result = cdb_enter(db->repo);
+    if (result == 0)
+        result = cdb_report_check(out, "chrondb_comparison");
     if (result == 0)
         result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = cdb_branch_resolve(db, branch, &ref);
     if (result == 0)
-        result = resolve(db, ref.ptr, ours, &our_commit, out->ours);
+        result = resolve(db, ref.ptr, ours, &our_commit, known.ours);
     if (result == 0)
-        result = resolve(db, ref.ptr, theirs, &their_commit, out->theirs);
+        result = resolve(db, ref.ptr, theirs, &their_commit, known.theirs);
     if (result == 0)
         result = cdb_compare(db, &our_commit, &their_commit, &found);
     cdb_buf_release(&ref);
     if (result != 0)
         return result;
-    out->same_documents = found.same;
-    out->our_news = found.our_news;
-    out->their_news = found.their_news;
+    known.same_documents = found.same;
+    known.our_news = found.our_news;
+    known.their_news = found.their_news;
+    cdb_report_write(out, &known, sizeof(known));
     return 0;
 }

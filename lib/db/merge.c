@@ -41,6 +41,9 @@ void chrondb_merge_free(chrondb_merge *merge)
 
 static int check_not_done(const chrondb_merge *merge)
 {
+    int result = cdb_enter(merge->db->repo);
+    if (result != 0)
+        return result;
     return merge->done ? cdb_error(CHRONDB_EUSAGE, "usage", "the merge has been run already") : 0;
 }
 
@@ -48,7 +51,6 @@ int chrondb_merge_decide(chrondb_merge *merge, const char *key, const char *valu
 {
     if (merge == NULL || key == NULL)
         return cdb_error_null();
-    cdb_error_clear();
     int result = check_not_done(merge);
     return result == 0 ? cdb_decisions_add(&merge->decisions, &merge->memory, key, value, size) : result;
 }
@@ -57,7 +59,6 @@ int chrondb_merge_decide_json(chrondb_merge *merge, const char *line, size_t siz
 {
     if (merge == NULL || (line == NULL && size > 0))
         return cdb_error_null();
-    cdb_error_clear();
     int result = check_not_done(merge);
     return result == 0 ? cdb_decisions_add_json(&merge->decisions, &merge->memory, line, size) : result;
 }
@@ -321,13 +322,11 @@ int chrondb_merge_run(chrondb_merge *merge, const char *source, const chrondb_me
     chrondb_write_options write;
     struct cdb_merge_run run = {.merge = merge, .when = source, .options = &asked};
     struct cdb_buf ref = CDB_BUF_INIT;
-    int result = cdb_enter(merge->db->repo);
+    int result = check_not_done(merge);
     if (result == 0)
         result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_merge_options");
     if (result == 0)
         result = cdb_options_read(&write, sizeof(write), asked.write, "chrondb_write_options");
-    if (result == 0)
-        result = check_not_done(merge);
     if (result != 0)
         return result;
     merge->done = true;

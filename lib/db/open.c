@@ -124,33 +124,43 @@ static int give(chrondb **out, struct chrondb *db, unsigned flags)
     return 0;
 }
 
+static int read_arguments(const char *path, const chrondb_open_options *options, chrondb_open_options *asked)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    cdb_error_clear();
+    int result = cdb_options_read(asked, sizeof(*asked), options, "chrondb_open_options");
+    if (result == 0 && (path == NULL || *path == '\0'))
+        result = cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty");
+    if (result == 0 && strlen(path) >= PATH_MAX)
+        result = cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is too long");
+    return result;
+}
+
+static int open_as_asked(chrondb **out, const char *path, const chrondb_open_options *asked, unsigned flags)
+{
+    struct cdb_repo *repo = NULL;
+    struct chrondb *db = find_shared(path);
+    if (db != NULL)
+        return give(out, db, asked->flags);
+    int result = cdb_repo_open(&repo, path, flags, asked->notice, asked->notice_context);
+    if (result != 0)
+        return result;
+    db = share(repo, asked->index_path);
+    return db != NULL ? give(out, db, asked->flags) : CHRONDB_ESYSTEM;
+}
+
 int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options)
 {
     if (out == NULL)
         return cdb_error_null();
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     chrondb_open_options asked;
-    struct cdb_repo *repo = NULL;
-    unsigned flags = 0;
-    pthread_once(&once, watch_forks);
-    cdb_error_clear();
-    int result = cdb_options_read(&asked, sizeof(asked), options, "chrondb_open_options");
+    int result = read_arguments(path, options, &asked);
     if (result != 0)
         return result;
-    if (path == NULL || *path == '\0')
-        return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty");
-    if (strlen(path) >= PATH_MAX)
-        return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is too long");
-    flags |= (asked.flags & CHRONDB_OPEN_CREATE) != 0 ? CDB_CREATE : 0;
+    unsigned flags = (asked.flags & CHRONDB_OPEN_CREATE) != 0 ? CDB_CREATE : 0;
     flags |= (asked.flags & CHRONDB_OPEN_ADOPT) != 0 ? CDB_ADOPT : 0;
-    struct chrondb *db = find_shared(path);
-    if (db != NULL)
-        return give(out, db, asked.flags);
-    result = cdb_repo_open(&repo, path, flags, asked.notice, asked.notice_context);
-    if (result != 0)
-        return result;
-    db = share(repo, asked.index_path);
-    return db != NULL ? give(out, db, asked.flags) : CHRONDB_ESYSTEM;
+    return open_as_asked(out, path, &asked, flags);
 }
 
 static int create_from(const char *path, struct cdb_maker *maker)
@@ -176,11 +186,11 @@ int chrondb_create_from(chrondb **out, const char *path, const chrondb_open_opti
     if (out == NULL || make == NULL)
         return cdb_error_null();
     struct cdb_maker maker = {make, context};
-    cdb_error_clear();
-    if (path == NULL || *path == '\0' || strlen(path) >= PATH_MAX)
-        return cdb_error(CHRONDB_EUSAGE, "usage", "the path of the database is empty or too long");
-    int result = create_from(path, &maker);
-    return result == 0 ? chrondb_open(out, path, options) : result;
+    chrondb_open_options asked;
+    int result = read_arguments(path, options, &asked);
+    if (result == 0)
+        result = create_from(path, &maker);
+    return result == 0 ? open_as_asked(out, path, &asked, CDB_CREATED) : result;
 }
 
 int chrondb_ready_for_git(chrondb *db, int lock_timeout_ms)

@@ -26,6 +26,8 @@ static int move(int from, const char *name, int to, const char *target)
 static int hoist(int dir)
 {
     int result = 0;
+    if (!cdb_fs_exists(dir, MADE "/HEAD") || !cdb_fs_exists(dir, MADE "/objects") || !cdb_fs_exists(dir, MADE "/refs"))
+        return cdb_error(CHRONDB_ENODB, "not_a_database", "what was made is no bare git repository");
     cdb_fs_remove_tree(dir, "objects");
     DIR *listing = cdb_fs_opendir(dir, MADE);
     if (listing == NULL)

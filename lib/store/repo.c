@@ -291,6 +291,7 @@ int cdb_repo_open(struct cdb_repo **out, const char *path, unsigned flags,
         return CHRONDB_ESYSTEM;
     repo->notice = notice;
     repo->notice_context = notice_context;
+    repo->created = (flags & CDB_CREATED) != 0;
     int result = open_directory(repo, path); /* the common case: it is there */
     if (result == 1) {
         if (repo->dir >= 0)

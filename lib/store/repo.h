@@ -42,7 +42,11 @@ struct cdb_repo {
     atomic_bool checkpoint_due;
 };
 
-enum { CDB_CREATE = 1, CDB_ADOPT = 2 };
+enum {
+    CDB_CREATE = 1,
+    CDB_ADOPT = 2,
+    CDB_CREATED = 4 /* the caller has just done that */
+};
 
 /* Open, create or adopt; recover if the last writer died. Errors as chrondb_open. */
 int cdb_repo_open(struct cdb_repo **out, const char *path, unsigned flags,

@@ -19,51 +19,8 @@
 #include <unistd.h>
 
 #include "chrondb.h"
+#include "fixture.h"
 #include "scratch.h"
-
-struct fixture {
-    char *directory, *path;
-    chrondb *db;
-};
-
-static const chrondb_open_options create = {.size = sizeof(create), .flags = CHRONDB_OPEN_CREATE};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    assert_non_null(fixture);
-    fixture->directory = scratch_new();
-    fixture->path = scratch_path(fixture->directory, "db");
-    assert_int_equal(chrondb_open(&fixture->db, fixture->path, &create), 0);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    chrondb_close(fixture->db);
-    free(fixture->path);
-    scratch_remove(fixture->directory);
-    free(fixture);
-    return 0;
-}
-
-static void good(int status)
-{
-    if (status != 0)
-        fail_msg("%d: %s", status, chrondb_last_error()->message);
-}
-
-static void expect(int status, int code, const char *name)
-{
-    const chrondb_error *error = chrondb_last_error();
-
-    if (status != code || strcmp(error->name, name) != 0)
-        fail_msg("%d '%s' instead of %d '%s': %s", status, error->name, code, name, error->message);
-}
 
 static void expect_document(chrondb *db, const char *branch, const char *key, const char *value)
 {
@@ -91,7 +48,7 @@ static void test_later_struct(void **state)
 
     good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options.known, &result));
     options.later = "set";
-    expect(chrondb_put(fixture->db, "k", "2", 1, NULL, &options.known, NULL), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_put(fixture->db, "k", "2", 1, NULL, &options.known, NULL), CHRONDB_EUSAGE, "usage");
     assert_non_null(strstr(chrondb_last_error()->message, "chrondb_write_options"));
     assert_non_null(strstr(chrondb_last_error()->message, CHRONDB_VERSION));
     expect_document(fixture->db, NULL, "k", "1");
@@ -110,6 +67,13 @@ static void test_earlier_struct(void **state)
     good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL));
 }
 
+static int make_nothing(void *context, const char *repository)
+{
+    (void)context;
+    (void)repository;
+    return 0;
+}
+
 static void test_no_size(void **state)
 {
     struct fixture *fixture = *state;
@@ -122,6 +86,8 @@ static void test_no_size(void **state)
     chrondb_import *import = NULL;
     chrondb_search *search = NULL;
     chrondb_merge *merge = NULL;
+    chrondb_watch *watch = NULL;
+    char *file = scratch_path(fixture->directory, "backup"), *elsewhere = scratch_path(fixture->directory, "elsewhere");
     uint64_t count;
 
     good(chrondb_put(fixture->db, "k", "1", 1, NULL, NULL, NULL));
@@ -138,26 +104,47 @@ static void test_no_size(void **state)
         chrondb_info info = {.size = sizes[i]};
         chrondb_gc_report gc = {.size = sizes[i]};
         chrondb_reindex_report reindex = {.size = sizes[i]};
-        expect(chrondb_open(&db, fixture->path, &open), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_list_open(&list, snapshot, &range), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_count(snapshot, &range, &count), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_put(fixture->db, "k", "2", 1, NULL, &write, NULL), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_put(fixture->db, "k", "2", 1, &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_patch(fixture->db, "k", "2", 1, &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_delete(fixture->db, "k", &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_history_open(&history, snapshot, "k", &past), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_log_open(&log, snapshot, &past), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_import_open(&import, fixture->db, &importing), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_search_open(&search, snapshot, "*:*", &searching), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_search_open_ast(&search, snapshot, "{}", 2, &searching), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_get_info(fixture->db, NULL, &info), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_gc(fixture->db, NULL, NULL, &gc), CHRONDB_EUSAGE, "usage");
-        expect(chrondb_reindex(fixture->db, NULL, NULL, &reindex), CHRONDB_EUSAGE, "usage");
+        chrondb_watch_options watching = {.size = sizes[i]};
+        chrondb_verify_options verifying = {.size = sizes[i]};
+        chrondb_verify_report verified = {.size = sizes[i]};
+        chrondb_comparison comparison = {.size = sizes[i]};
+        chrondb_backup_options backing = {.size = sizes[i]};
+        chrondb_backup_report backed = {.size = sizes[i]};
+        chrondb_restore_options restoring = {.size = sizes[i]};
+        chrondb_restore_report restored = {.size = sizes[i]};
+        expect_error(chrondb_open(&db, fixture->path, &open), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_list_open(&list, snapshot, &range), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_count(snapshot, &range, &count), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_put(fixture->db, "k", "2", 1, NULL, &write, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_put(fixture->db, "k", "2", 1, &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_patch(fixture->db, "k", "2", 1, &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_delete(fixture->db, "k", &condition, NULL, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_history_open(&history, snapshot, "k", &past), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_log_open(&log, snapshot, &past), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_import_open(&import, fixture->db, &importing), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_search_open(&search, snapshot, "*:*", &searching), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_search_open_ast(&search, snapshot, "{}", 2, &searching), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_get_info(fixture->db, NULL, &info), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_gc(fixture->db, NULL, NULL, &gc), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_reindex(fixture->db, NULL, NULL, &reindex), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_create_from(&db, elsewhere, &open, make_nothing, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_watch_open(&watch, fixture->db, &watching), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_verify(fixture->db, &verifying, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_verify(fixture->db, NULL, &verified), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_compare(fixture->db, NULL, NULL, NULL, &comparison), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_backup(fixture->db, file, &backing, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_backup(fixture->db, file, NULL, &backed), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_restore_backup(elsewhere, file, &restoring, NULL), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_restore_backup(elsewhere, file, NULL, &restored), CHRONDB_EUSAGE, "usage");
         good(chrondb_merge_new(&merge, fixture->db));
-        expect(chrondb_merge_run(merge, "main", &merging), CHRONDB_EUSAGE, "usage");
+        expect_error(chrondb_merge_run(merge, "main", &merging), CHRONDB_EUSAGE, "usage");
         chrondb_merge_free(merge);
     }
     assert_true(db == NULL && list == NULL && log == NULL && history == NULL && import == NULL && search == NULL);
+    assert_null(watch);
+    assert_true(access(file, F_OK) != 0 && access(elsewhere, F_OK) != 0);
+    free(file);
+    free(elsewhere);
     chrondb_snapshot_free(snapshot);
     expect_document(fixture->db, NULL, "k", "1");
 }
@@ -199,7 +186,7 @@ static void test_single_writes(void **state)
     assert_ptr_equal(first.key, key);
     assert_int_equal(first.status, CHRONDB_CREATED);
     assert_int_equal(strlen(first.commit), CHRONDB_HEX_SIZE);
-    expect(chrondb_put(fixture->db, key, "2", 1, &absent, NULL, &result), CHRONDB_ECONFLICT, "conflict");
+    expect_error(chrondb_put(fixture->db, key, "2", 1, &absent, NULL, &result), CHRONDB_ECONFLICT, "conflict");
     assert_string_equal(chrondb_last_error()->current, first.commit);
     good(chrondb_put(fixture->db, key, "{\"a\": 1.0}", 10, NULL, NULL, &result));
     assert_int_equal(result.status, CHRONDB_UNCHANGED);
@@ -211,13 +198,13 @@ static void test_single_writes(void **state)
     assert_string_equal(value.data, "{\"a\": 1.0}");
     good(chrondb_delete(fixture->db, key, NULL, NULL, &result));
     assert_int_equal(result.status, CHRONDB_DELETED);
-    expect(chrondb_delete(fixture->db, key, NULL, NULL, &result), CHRONDB_NOTFOUND, "not_found");
-    expect(chrondb_patch(fixture->db, key, "{}", 2, NULL, NULL, &result), CHRONDB_NOTFOUND, "not_found");
-    expect(chrondb_get_at(fixture->db, NULL, NULL, key, &value), CHRONDB_NOTFOUND, "not_found");
+    expect_error(chrondb_delete(fixture->db, key, NULL, NULL, &result), CHRONDB_NOTFOUND, "not_found");
+    expect_error(chrondb_patch(fixture->db, key, "{}", 2, NULL, NULL, &result), CHRONDB_NOTFOUND, "not_found");
+    expect_error(chrondb_get_at(fixture->db, NULL, NULL, key, &value), CHRONDB_NOTFOUND, "not_found");
     assert_int_equal(value.size, 0);
-    expect(chrondb_put(fixture->db, key, "{", 1, NULL, NULL, &result), CHRONDB_EINVALID, "invalid_json");
-    expect(chrondb_get_at(fixture->db, "none", NULL, key, &value), CHRONDB_EUSAGE, "no_branch");
-    expect(chrondb_get_at(fixture->db, NULL, "whenever", key, &value), CHRONDB_EUSAGE, "invalid_time");
+    expect_error(chrondb_put(fixture->db, key, "{", 1, NULL, NULL, &result), CHRONDB_EINVALID, "invalid_json");
+    expect_error(chrondb_get_at(fixture->db, "none", NULL, key, &value), CHRONDB_EUSAGE, "no_branch");
+    expect_error(chrondb_get_at(fixture->db, NULL, "whenever", key, &value), CHRONDB_EUSAGE, "invalid_time");
     chrondb_buffer_free(&value);
 }
 
@@ -229,7 +216,7 @@ static void test_new_branch(void **state)
     uint64_t count = 0;
 
     good(chrondb_put(fixture->db, "main:1", "1", 1, NULL, NULL, NULL));
-    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_EUSAGE, "no_branch");
+    expect_error(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_EUSAGE, "no_branch");
     options.create_branch = 1;
     good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL));
     good(chrondb_put(fixture->db, "k", "2", 1, NULL, &options, NULL));
@@ -240,16 +227,16 @@ static void test_new_branch(void **state)
     expect_document(fixture->db, "draft", "k", "2");
     expect_document(fixture->db, NULL, "k", NULL);
     options.branch = "draft/one";
-    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_ECONFLICT, "in_the_way");
+    expect_error(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_ECONFLICT, "in_the_way");
     options.branch = "two/three";
     good(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL));
     options.branch = "two";
-    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_ECONFLICT, "in_the_way");
+    expect_error(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_ECONFLICT, "in_the_way");
     options.branch = "a..b";
-    expect(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_EUSAGE, "invalid_name");
+    expect_error(chrondb_put(fixture->db, "k", "1", 1, NULL, &options, NULL), CHRONDB_EUSAGE, "invalid_name");
     options.branch = "none";
-    expect(chrondb_delete(fixture->db, "k", NULL, &options, NULL), CHRONDB_NOTFOUND, "not_found");
-    expect(chrondb_snapshot_open(&snapshot, fixture->db, "none", NULL), CHRONDB_EUSAGE, "no_branch");
+    expect_error(chrondb_delete(fixture->db, "k", NULL, &options, NULL), CHRONDB_NOTFOUND, "not_found");
+    expect_error(chrondb_snapshot_open(&snapshot, fixture->db, "none", NULL), CHRONDB_EUSAGE, "no_branch");
 }
 
 /* ---- forks ------------------------------------------------------------------------------------------- */
@@ -265,6 +252,8 @@ struct opened {
     chrondb_merge *merge;
     chrondb_search *search;
     chrondb_import *import;
+    chrondb_blame *blame;
+    chrondb_watch *watch;
 };
 
 static bool refused(int status)
@@ -279,54 +268,157 @@ static int ignore_ref(void *context, const chrondb_ref *ref)
     return 0;
 }
 
-/* Whatever the child tries, it is told; it never waits for its parent's threads. Which call was not refused, or 0. */
-static int use_inherited(struct opened *opened)
+static int ignore_table(void *context, const char *table, uint64_t count)
 {
+    (void)context;
+    (void)table;
+    (void)count;
+    return 0;
+}
+
+static int ignore_setting(void *context, const chrondb_setting *setting)
+{
+    (void)context;
+    (void)setting;
+    return 0;
+}
+
+/* Which call was not refused, or 0: every function that takes something of the library's. */
+#define REFUSED(call)                                                                                                  \
+    do {                                                                                                               \
+        if (!refused(call)) {                                                                                          \
+            fprintf(stderr, "in a child: %s: %s\n", #call, chrondb_last_error()->message);                             \
+            return false;                                                                                              \
+        }                                                                                                              \
+    } while (0)
+
+static bool reads_are_refused(struct opened *opened)
+{
+    chrondb *db = opened->db;
+    chrondb_snapshot *snapshot = opened->snapshot, *another = NULL;
     chrondb_buffer value = {NULL, 0, 0};
     chrondb_entry entry;
     chrondb_version_info version;
     const chrondb_change *changes;
     chrondb_difference difference;
+    chrondb_blame_field field;
+    chrondb_event event;
     chrondb_hit hit;
-    chrondb_snapshot *snapshot = NULL;
-    chrondb_info info = {.size = sizeof(info)};
-    size_t count;
+    chrondb_time time;
+    const chrondb_mark *marks;
+    const char *text;
+    size_t size;
     uint64_t number;
-    int n = 0;
-#define REFUSED(call)                                                                                                  \
-    do {                                                                                                               \
-        n++;                                                                                                           \
-        if (!refused(call))                                                                                            \
-            return n;                                                                                                  \
-    } while (0)
-    REFUSED(chrondb_snapshot_open(&snapshot, opened->db, NULL, NULL));
-    REFUSED(chrondb_get(opened->snapshot, "k", &value));
-    REFUSED(chrondb_exists(opened->snapshot, "k"));
-    REFUSED(chrondb_count(opened->snapshot, NULL, &number));
+    struct opened more = {0};
+
+    REFUSED(chrondb_snapshot_open(&another, db, NULL, NULL));
+    REFUSED(chrondb_snapshot_time(snapshot, &time));
+    REFUSED(chrondb_get(snapshot, "k", &value));
+    REFUSED(chrondb_get_at(db, NULL, NULL, "k", &value));
+    REFUSED(chrondb_exists(snapshot, "k"));
+    REFUSED(chrondb_count(snapshot, NULL, &number));
+    REFUSED(chrondb_tables(snapshot, ignore_table, NULL));
+    REFUSED(chrondb_list_open(&more.list, snapshot, NULL));
     REFUSED(chrondb_list_next(opened->list, &entry));
+    REFUSED(chrondb_history_open(&more.history, snapshot, "k", NULL));
     REFUSED(chrondb_history_next(opened->history, &version));
-    REFUSED(chrondb_log_next(opened->log, &version, &changes, &count));
+    REFUSED(chrondb_log_open(&more.log, snapshot, NULL));
+    REFUSED(chrondb_log_next(opened->log, &version, &changes, &size));
+    REFUSED(chrondb_log_value(opened->log, 0, &text, &size));
+    REFUSED(chrondb_diff_open(&more.diff, snapshot, snapshot, NULL, 0));
     REFUSED(chrondb_diff_next(opened->diff, &difference));
-    REFUSED(chrondb_batch_commit(opened->batch, NULL));
-    REFUSED(chrondb_merge_run(opened->merge, "main", NULL));
+    REFUSED(chrondb_blame_open(&more.blame, snapshot, "k"));
+    REFUSED(chrondb_blame_next(opened->blame, &field));
+    REFUSED(chrondb_watch_open(&more.watch, db, NULL));
+    REFUSED(chrondb_watch_next(opened->watch, &event));
+    REFUSED(chrondb_search_open(&more.search, snapshot, "*:*", NULL));
+    REFUSED(chrondb_search_open_ast(&more.search, snapshot, "{}", 2, NULL));
     REFUSED(chrondb_search_next(opened->search, &hit));
+    REFUSED(chrondb_search_highlight(opened->search, "1", 1, &marks, &size));
+    REFUSED(chrondb_branch_list(db, ignore_ref, NULL));
+    REFUSED(chrondb_tag_list(db, ignore_ref, NULL));
+    REFUSED(chrondb_remote_branch_list(db, ignore_ref, NULL));
+    REFUSED(chrondb_config_get(db, "branch", &value));
+    REFUSED(chrondb_config_list(db, ignore_setting, NULL));
+    return true;
+}
+
+static bool writes_are_refused(struct opened *opened)
+{
+    chrondb *db = opened->db;
+    chrondb_snapshot *snapshot = opened->snapshot;
+    chrondb_batch *batch = opened->batch;
+    struct opened more = {0};
+
+    REFUSED(chrondb_put(db, "k", "1", 1, NULL, NULL, NULL));
+    REFUSED(chrondb_patch(db, "k", "{}", 2, NULL, NULL, NULL));
+    REFUSED(chrondb_delete(db, "k", NULL, NULL, NULL));
+    REFUSED(chrondb_batch_new(&more.batch, db));
+    REFUSED(chrondb_batch_put(batch, "k", "1", 1, NULL));
+    REFUSED(chrondb_batch_patch(batch, "k", "{}", 2, NULL));
+    REFUSED(chrondb_batch_delete(batch, "k", NULL));
+    REFUSED(chrondb_batch_check(batch, "k", NULL));
+    REFUSED(chrondb_batch_restore(batch, "k", snapshot, NULL));
+    REFUSED(chrondb_batch_restore_all(batch, snapshot));
+    REFUSED(chrondb_batch_restore_table(batch, "", snapshot));
+    REFUSED(chrondb_batch_add_json(batch, "{\"op\":\"check\",\"key\":\"k\"}", 27, NULL));
+    REFUSED(chrondb_batch_commit(batch, NULL));
+    REFUSED(chrondb_import_open(&more.import, db, NULL));
     REFUSED(chrondb_import_line(opened->import, "{\"key\":\"i\",\"value\":1}", 21));
     REFUSED(chrondb_import_finish(opened->import));
-    REFUSED(chrondb_put(opened->db, "k", "1", 1, NULL, NULL, NULL));
-    REFUSED(chrondb_get_at(opened->db, NULL, NULL, "k", &value));
-    REFUSED(chrondb_branch_list(opened->db, ignore_ref, NULL));
-    REFUSED(chrondb_branch_create(opened->db, "b", NULL, NULL, 0, NULL, NULL));
-    REFUSED(chrondb_tag_delete(opened->db, "b", 0, NULL));
-    REFUSED(chrondb_config_get(opened->db, "branch", &value));
-    REFUSED(chrondb_get_info(opened->db, NULL, &info));
-    REFUSED(chrondb_gc(opened->db, NULL, NULL, NULL));
-    REFUSED(chrondb_reindex(opened->db, NULL, NULL, NULL));
-    REFUSED(chrondb_maintain(opened->db));
-#undef REFUSED
+    REFUSED(chrondb_import_stop(opened->import));
+    REFUSED(chrondb_merge_new(&more.merge, db));
+    REFUSED(chrondb_merge_decide(opened->merge, "k", "1", 1));
+    REFUSED(chrondb_merge_decide_json(opened->merge, "{\"key\":\"k\",\"delete\":true}", 26));
+    REFUSED(chrondb_merge_run(opened->merge, "main", NULL));
+    REFUSED(chrondb_branch_create(db, "b", NULL, NULL, 0, NULL, NULL));
+    REFUSED(chrondb_branch_delete(db, "b", 0, NULL));
+    REFUSED(chrondb_branch_rename(db, "b", "c", 0, NULL, NULL));
+    REFUSED(chrondb_tag_create(db, "b", NULL, NULL, 0, 0, NULL, NULL));
+    REFUSED(chrondb_tag_delete(db, "b", 0, NULL));
+    REFUSED(chrondb_config_set(db, "search.language", "german", 0, NULL));
+    REFUSED(chrondb_config_unset(db, "search.language", 0, NULL));
+    return true;
+}
+
+static bool care_is_refused(struct opened *opened)
+{
+    chrondb *db = opened->db;
+    chrondb_info info = {.size = sizeof(info)};
+    chrondb_comparison comparison = {.size = sizeof(comparison)};
+
+    REFUSED(chrondb_ready_for_git(db, 0));
+    REFUSED(chrondb_compare(db, NULL, NULL, NULL, &comparison));
+    REFUSED(chrondb_get_info(db, NULL, &info));
+    REFUSED(chrondb_maintain(db));
+    REFUSED(chrondb_gc(db, NULL, NULL, NULL));
+    REFUSED(chrondb_reindex(db, NULL, NULL, NULL));
+    REFUSED(chrondb_verify(db, NULL, NULL));
+    REFUSED(chrondb_backup(db, "/nonexistent/backup", NULL, NULL));
+    return true;
+}
+
+static void free_everything(struct opened *opened)
+{
+    chrondb_list_free(opened->list);
+    chrondb_history_free(opened->history);
+    chrondb_log_free(opened->log);
+    chrondb_diff_free(opened->diff);
+    chrondb_blame_free(opened->blame);
+    chrondb_watch_free(opened->watch);
+    chrondb_batch_free(opened->batch);
+    chrondb_merge_free(opened->merge);
     chrondb_search_free(opened->search);
     chrondb_import_free(opened->import);
-    chrondb_list_free(opened->list);
     chrondb_snapshot_free(opened->snapshot);
+}
+
+/* Whatever the child tries, it is told; it never waits for its parent's threads. */
+static int use_inherited(struct opened *opened)
+{
+    if (!reads_are_refused(opened) || !writes_are_refused(opened) || !care_is_refused(opened))
+        return 1;
+    free_everything(opened);
     chrondb_close(opened->db);
     return 0;
 }
@@ -345,25 +437,24 @@ static void open_everything(struct opened *opened, chrondb *db)
     good(chrondb_merge_new(&opened->merge, db));
     good(chrondb_search_open(&opened->search, opened->snapshot, "*:*", NULL));
     good(chrondb_import_open(&opened->import, db, NULL));
+    good(chrondb_blame_open(&opened->blame, opened->snapshot, "k"));
+    good(chrondb_watch_open(&opened->watch, db, NULL));
 }
 
 static void use_up_everything(struct opened *opened)
 {
     chrondb_entry entry;
+    chrondb_blame_field field;
+    chrondb_event event;
 
     good(chrondb_list_next(opened->list, &entry));
+    good(chrondb_blame_next(opened->blame, &field));
     good(chrondb_batch_commit(opened->batch, NULL));
     good(chrondb_import_line(opened->import, "{\"key\":\"i\",\"value\":1}", 21));
     good(chrondb_import_finish(opened->import));
-    chrondb_list_free(opened->list);
-    chrondb_history_free(opened->history);
-    chrondb_log_free(opened->log);
-    chrondb_diff_free(opened->diff);
-    chrondb_batch_free(opened->batch);
-    chrondb_merge_free(opened->merge);
-    chrondb_search_free(opened->search);
-    chrondb_import_free(opened->import);
-    chrondb_snapshot_free(opened->snapshot);
+    while (chrondb_watch_next(opened->watch, &event) == 0)
+        ;
+    free_everything(opened);
 }
 
 static void join_child(pid_t child)
@@ -516,21 +607,6 @@ static void test_others_write(void **state)
 
 /* ---- small stacks --------------------------------------------------------------------------------------- */
 
-static int ignore_table(void *context, const char *table, uint64_t count)
-{
-    (void)context;
-    (void)table;
-    (void)count;
-    return 0;
-}
-
-static int ignore_setting(void *context, const chrondb_setting *setting)
-{
-    (void)context;
-    (void)setting;
-    return 0;
-}
-
 static void search_deep(chrondb_snapshot *snapshot)
 {
     static const char *const queries[] = {"one OR two",
@@ -597,9 +673,76 @@ static void merge_deep(chrondb *db)
     good(chrondb_tag_delete(db, "v1", 0, NULL));
 }
 
+static int make_bare(void *context, const char *repository)
+{
+    char command[8192];
+
+    snprintf(command, sizeof(command), "git clone -q --bare '%s' '%s'", (const char *)context, repository);
+    return system(command) == 0 ? 0 : CHRONDB_ESYSTEM; /* NOLINT(cert-env33-c): the paths are ours */
+}
+
+/* What takes the database as a whole. */
+static void care_deep(struct fixture *fixture)
+{
+    chrondb *db = fixture->db, *copy = NULL;
+    chrondb_verify_options verify = {.size = sizeof(verify), .full = 1};
+    chrondb_verify_report verified = {.size = sizeof(verified)};
+    chrondb_comparison comparison = {.size = sizeof(comparison)};
+    chrondb_backup_options later = {.size = sizeof(later), .since = "main~1"};
+    chrondb_watch_options since = {.size = sizeof(since), .since = "main~3"};
+    chrondb_watch *watch = NULL;
+    chrondb_event event;
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_blame *blame = NULL;
+    chrondb_blame_field field;
+    chrondb_batch *batch = NULL;
+    char *full = scratch_path(fixture->directory, "full"), *rest = scratch_path(fixture->directory, "rest");
+    char *restored = scratch_path(fixture->directory, "restored"), *clone = scratch_path(fixture->directory, "clone");
+    int result;
+
+    good(chrondb_backup(db, full, NULL, NULL));
+    good(chrondb_restore_backup(restored, full, NULL, NULL));
+    good(chrondb_snapshot_open(&snapshot, db, NULL, "main~1"));
+    good(chrondb_batch_new(&batch, db));
+    good(chrondb_batch_restore_table(batch, "user", snapshot));
+    good(chrondb_batch_commit(batch, NULL));
+    chrondb_batch_free(batch);
+    chrondb_snapshot_free(snapshot);
+    good(chrondb_put(db, "late", "1", 1, NULL, NULL, NULL));
+    good(chrondb_backup(db, rest, &later, NULL));
+    good(chrondb_restore_backup(restored, rest, NULL, NULL));
+    good(chrondb_verify(db, &verify, &verified));
+    assert_int_equal(verified.errors, 0);
+    good(chrondb_compare(db, NULL, NULL, "main~2", &comparison));
+    assert_int_equal(comparison.our_news, 1);
+    good(chrondb_watch_open(&watch, db, &since));
+    while ((result = chrondb_watch_next(watch, &event)) == 0)
+        ;
+    assert_int_equal(result, CHRONDB_END);
+    chrondb_watch_free(watch);
+    good(chrondb_snapshot_open(&snapshot, db, NULL, NULL));
+    good(chrondb_blame_open(&blame, snapshot, "deep"));
+    while ((result = chrondb_blame_next(blame, &field)) == 0)
+        ;
+    assert_int_equal(result, CHRONDB_END);
+    chrondb_blame_free(blame);
+    chrondb_snapshot_free(snapshot);
+    good(chrondb_create_from(&copy, clone, NULL, make_bare, fixture->path));
+    assert_int_equal(chrondb_was_created(copy), 1);
+    expect_error(chrondb_create_from(&copy, clone, NULL, make_bare, fixture->path), CHRONDB_ENODB, "exists");
+    good(chrondb_ready_for_git(copy, 0));
+    good(chrondb_remote_branch_list(copy, ignore_ref, NULL));
+    chrondb_close(copy);
+    free(full);
+    free(rest);
+    free(restored);
+    free(clone);
+}
+
 static void *live_small(void *context)
 {
-    chrondb *db = context;
+    struct fixture *fixture = context;
+    chrondb *db = fixture->db;
     struct opened opened = {0};
     chrondb_info info = {.size = sizeof(info)};
     chrondb_snapshot *snapshot = NULL;
@@ -637,6 +780,7 @@ static void *live_small(void *context)
     search_deep(snapshot);
     chrondb_snapshot_free(snapshot);
     chrondb_snapshot_free(opened.snapshot);
+    care_deep(fixture);
     good(chrondb_gc(db, NULL, NULL, NULL));
     good(chrondb_maintain(db));
     good(chrondb_get_info(db, NULL, &info));
@@ -652,7 +796,7 @@ static void test_small_stack(void **state)
 
     assert_int_equal(pthread_attr_init(&attributes), 0);
     assert_int_equal(pthread_attr_setstacksize(&attributes, (size_t)256 * 1024), 0);
-    assert_int_equal(pthread_create(&thread, &attributes, live_small, fixture->db), 0);
+    assert_int_equal(pthread_create(&thread, &attributes, live_small, fixture), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_non_null(result);
     pthread_attr_destroy(&attributes);
@@ -685,16 +829,18 @@ static int count_mappings(const char *directory)
     return count;
 }
 
-/* Opened, used, closed: no descriptor and no mapping stays. CHRONDB_TEST_CYCLES: how often (100). */
+/* Opened, used, closed: no descriptor and no mapping stays. 100 times; CHRONDB_TEST_LONG=1: 10,000 times;
+ * CHRONDB_TEST_CYCLES: so many times. */
 static void test_cycles(void **state)
 {
     struct fixture *fixture = *state;
-    const char *given = getenv("CHRONDB_TEST_CYCLES");
+    const char *given = getenv("CHRONDB_TEST_CYCLES"), *is_long = getenv("CHRONDB_TEST_LONG");
+    int cycles = given != NULL ? atoi(given) : is_long != NULL ? 10000 : 100;
     chrondb_open_options options = {.size = sizeof(options), .flags = CHRONDB_OPEN_MAINTAIN};
 
     chrondb_close(fixture->db);
     int descriptors = count_descriptors();
-    for (int i = 0; i < (given != NULL ? atoi(given) : 100); i++) {
+    for (int i = 0; i < cycles; i++) {
         struct opened opened = {0};
         chrondb_entry entry;
         chrondb_buffer value = {NULL, 0, 0};
@@ -741,7 +887,7 @@ static void test_maintained(void **state)
     expect_document(fixture->db, NULL, "user:1499", "{\"n\":1499}");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {
@@ -753,5 +899,6 @@ int main(void)
         TEST(test_maintained),
     };
 
+    cmocka_set_test_filter(getenv("CHRONDB_TEST_ONLY"));
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
 }

@@ -148,7 +148,7 @@ static enum chrondb_merge_status merge(chrondb *db, const char *into, const char
 
 static void check(chrondb *db, const char *ours, const char *theirs, int same, int our_news, int their_news)
 {
-    chrondb_comparison found;
+    chrondb_comparison found = {.size = sizeof(found)};
     assert_int_equal(chrondb_compare(db, NULL, ours, theirs, &found), 0);
     assert_int_equal(found.same_documents, same);
     assert_int_equal(found.our_news, our_news);
@@ -159,7 +159,7 @@ static void test_compare(void **state)
 {
     char *directory = scratch_new(), *path = scratch_path(directory, "db");
     chrondb_open_options create = {.size = sizeof(create), .flags = CHRONDB_OPEN_CREATE};
-    chrondb_comparison found;
+    chrondb_comparison found = {.size = sizeof(found)};
     chrondb *db = NULL;
     (void)state;
     assert_int_equal(chrondb_open(&db, path, &create), 0);

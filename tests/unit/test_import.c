@@ -14,43 +14,31 @@
 #include <cmocka.h>
 
 #include "chrondb.h"
+#include "fixture.h"
 #include "scratch.h"
 
-struct fixture {
-    char *directory, *path;
-    chrondb *db;
+struct importing {
+    struct fixture base;
     chrondb_import *import;
     chrondb_import_report report;
 };
 
-static const chrondb_open_options create = {.size = sizeof(create), .flags = CHRONDB_OPEN_CREATE};
-
 static int set_up(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct importing *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
-    fixture->directory = scratch_new();
-    fixture->path = scratch_path(fixture->directory, "db");
-    assert_int_equal(chrondb_open(&fixture->db, fixture->path, &create), 0);
+    fixture_open(&fixture->base);
     *state = fixture;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     chrondb_import_free(fixture->import);
-    chrondb_close(fixture->db);
-    free(fixture->path);
-    scratch_remove(fixture->directory);
+    fixture_close(&fixture->base);
     free(fixture);
     return 0;
-}
-
-static void good(int status)
-{
-    if (status != 0)
-        fail_msg("%d: %s", status, chrondb_last_error()->message);
 }
 
 static void fails(int status, int code, const char *name, const char *words)
@@ -60,19 +48,19 @@ static void fails(int status, int code, const char *name, const char *words)
         fail_msg("%d '%s' instead of %d '%s' (%s): %s", status, error->name, code, name, words, error->message);
 }
 
-static void begin(struct fixture *fixture, enum chrondb_import_mode mode, uint64_t every)
+static void begin(struct importing *fixture, enum chrondb_import_mode mode, uint64_t every)
 {
     chrondb_import_options options = {.size = sizeof(options), .mode = mode, .every = every};
     options.author = "A <a@example.org>";
-    good(chrondb_import_open(&fixture->import, fixture->db, &options));
+    good(chrondb_import_open(&fixture->import, fixture->base.db, &options));
 }
 
-static int line(struct fixture *fixture, const char *text)
+static int line(struct importing *fixture, const char *text)
 {
     return chrondb_import_line(fixture->import, text, strlen(text));
 }
 
-static void end(struct fixture *fixture, bool finish)
+static void end(struct importing *fixture, bool finish)
 {
     if (finish)
         good(chrondb_import_finish(fixture->import));
@@ -82,17 +70,17 @@ static void end(struct fixture *fixture, bool finish)
     fixture->import = NULL;
 }
 
-static void put(struct fixture *fixture, const char *key, const char *value)
+static void put(struct importing *fixture, const char *key, const char *value)
 {
     chrondb_batch *batch = NULL;
-    good(chrondb_batch_new(&batch, fixture->db));
+    good(chrondb_batch_new(&batch, fixture->base.db));
     good(chrondb_batch_put(batch, key, value, strlen(value), NULL));
     good(chrondb_batch_commit(batch, NULL));
     chrondb_batch_free(batch);
 }
 
 /* The log, oldest first: "MESSAGE;MESSAGE;" */
-static void log_is(struct fixture *fixture, const char *expected)
+static void log_is(struct importing *fixture, const char *expected)
 {
     chrondb_snapshot *snapshot = NULL;
     chrondb_log *log = NULL;
@@ -102,7 +90,7 @@ static void log_is(struct fixture *fixture, const char *expected)
     char text[4096] = "";
     chrondb_time last = {INT64_MIN, 0};
     chrondb_history_options options = {.size = sizeof(options), .reverse = 1};
-    good(chrondb_snapshot_open(&snapshot, fixture->db, NULL, NULL));
+    good(chrondb_snapshot_open(&snapshot, fixture->base.db, NULL, NULL));
     good(chrondb_log_open(&log, snapshot, &options));
     while (chrondb_log_next(log, &version, &changes, &count) == 0) {
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s;", version.message);
@@ -115,11 +103,11 @@ static void log_is(struct fixture *fixture, const char *expected)
     assert_string_equal(text, expected);
 }
 
-static void value_is(struct fixture *fixture, const char *key, const char *expected)
+static void value_is(struct importing *fixture, const char *key, const char *expected)
 {
     chrondb_snapshot *snapshot = NULL;
     chrondb_buffer value = {NULL, 0, 0};
-    good(chrondb_snapshot_open(&snapshot, fixture->db, NULL, NULL));
+    good(chrondb_snapshot_open(&snapshot, fixture->base.db, NULL, NULL));
     int status = chrondb_get(snapshot, key, &value);
     if (expected == NULL)
         assert_int_equal(status, CHRONDB_NOTFOUND);
@@ -133,7 +121,7 @@ static void value_is(struct fixture *fixture, const char *key, const char *expec
 
 static void test_one_commit(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     begin(fixture, CHRONDB_IMPORT_ONE, 0);
     good(line(fixture, "{\"key\":\"a:1\",\"value\": {\"n\" : 1.10} ,\"commit\":\"x\"}\r\n"));
     good(line(fixture, "{\"value\":[],\"op\":\"put\",\"key\":\"b\",\"commit\":\"y\"}"));
@@ -155,7 +143,7 @@ static void test_one_commit(void **state)
 
 static void test_each(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     begin(fixture, CHRONDB_IMPORT_EACH, 0);
     good(line(fixture, "{\"key\":\"a\",\"value\":1,\"message\":\"first\"}"));
     good(line(fixture, "{\"key\":\"a\",\"value\":1}"));
@@ -173,7 +161,7 @@ static void test_each(void **state)
 
 static void test_every_and_groups(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     char text[64];
     begin(fixture, CHRONDB_IMPORT_EVERY, 3);
     for (int i = 0; i < 7; i++) {
@@ -194,7 +182,7 @@ static void test_every_and_groups(void **state)
 
 static void test_bad_lines(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     static const struct {
         const char *text;
         int code;
@@ -237,7 +225,7 @@ static void test_bad_lines(void **state)
 
 static void test_deep_and_exact(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     begin(fixture, CHRONDB_IMPORT_ONE, 0);
     for (int extra = 0; extra < 2; extra++) {
         char deep[4096];
@@ -262,7 +250,7 @@ static void test_deep_and_exact(void **state)
 
 /* ---- interruptions ------------------------------------------------------------------------------- */
 
-static void give(struct fixture *fixture, int from, int to)
+static void give(struct importing *fixture, int from, int to)
 {
     char text[64];
     for (int i = from; i < to; i++) {
@@ -273,7 +261,7 @@ static void give(struct fixture *fixture, int from, int to)
 
 static void test_resume(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     begin(fixture, CHRONDB_IMPORT_EVERY, 2);
     give(fixture, 0, 7);
     good(chrondb_import_stop(fixture->import));
@@ -299,7 +287,7 @@ static void test_resume(void **state)
 
 static void test_resume_of_others(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     begin(fixture, CHRONDB_IMPORT_EACH, 0);
     give(fixture, 0, 5);
     good(chrondb_import_stop(fixture->import));
@@ -324,7 +312,7 @@ static void test_resume_of_others(void **state)
 
 static void test_one_commit_stopped(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     begin(fixture, CHRONDB_IMPORT_ONE, 0);
     give(fixture, 0, 5);
     good(chrondb_import_stop(fixture->import));
@@ -338,7 +326,7 @@ static void test_one_commit_stopped(void **state)
 
 static void test_beside_a_writer(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     char text[128];
     put(fixture, "base", "1");
     begin(fixture, CHRONDB_IMPORT_EACH, 0);
@@ -360,12 +348,12 @@ static void test_beside_a_writer(void **state)
 
 static void test_two_imports(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     chrondb_import *other = NULL;
     chrondb_import_options options = {.size = sizeof(options), .mode = CHRONDB_IMPORT_ONE};
     static const char text[] = "{\"key\":\"x\",\"value\":1}";
     begin(fixture, CHRONDB_IMPORT_EACH, 0);
-    good(chrondb_import_open(&other, fixture->db, &options));
+    good(chrondb_import_open(&other, fixture->base.db, &options));
     give(fixture, 0, 3);
     good(chrondb_import_line(other, text, strlen(text)));
     put(fixture, "sweeper", "1"); /* looks for what dead imports left, and leaves these alone */
@@ -378,7 +366,7 @@ static void test_two_imports(void **state)
 /* Many tables, and a document that grows: memory is bounded, and what was put aside is found again. */
 static void test_many(void **state)
 {
-    struct fixture *fixture = *state;
+    struct importing *fixture = *state;
     char text[256], key[64];
     begin(fixture, CHRONDB_IMPORT_EVERY, 1000);
     for (int i = 0; i < 20000; i++) {

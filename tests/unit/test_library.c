@@ -22,50 +22,8 @@
 #include <unistd.h>
 
 #include "chrondb.h"
+#include "fixture.h"
 #include "scratch.h"
-
-/* ---- a database of each test's own ----------------------------------------------------------------- */
-
-struct fixture {
-    char *directory, *path;
-    chrondb *db;
-};
-
-static const chrondb_open_options create = {.size = sizeof(create), .flags = CHRONDB_OPEN_CREATE};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    assert_non_null(fixture);
-    fixture->directory = scratch_new();
-    fixture->path = scratch_path(fixture->directory, "db");
-    assert_int_equal(chrondb_open(&fixture->db, fixture->path, &create), 0);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    chrondb_close(fixture->db);
-    free(fixture->path);
-    scratch_remove(fixture->directory);
-    free(fixture);
-    return 0;
-}
-
-static void expect_error(int status, int code, const char *name)
-{
-    const chrondb_error *error = chrondb_last_error();
-
-    if (status != code || error->code != code || strcmp(error->name, name) != 0)
-        fail_msg("%d, %d '%s' instead of %d '%s': %s", status, error->code, error->name, code, name, error->message);
-    assert_true(strlen(error->message) > 0);
-    for (const char *p = error->message; *p != '\0'; p++)
-        assert_true((unsigned char)*p >= 0x20 && *p != 0x7f);
-}
 
 static int put_with(chrondb *db, const char *key, const char *value, const chrondb_condition *condition,
                     const chrondb_write_options *options, char commit[CHRONDB_HEX_SIZE + 1])
@@ -140,7 +98,7 @@ static void test_one_instance(void **state)
             snprintf(spelling, sizeof(spelling), "%s/db", fixture->directory);
         else
             snprintf(spelling, sizeof(spelling), "%s", forms[i]);
-        assert_int_equal(chrondb_open(&again, spelling, i % 2 == 0 ? NULL : &create), 0);
+        assert_int_equal(chrondb_open(&again, spelling, i % 2 == 0 ? NULL : &fixture_create), 0);
         assert_true(again == fixture->db);
         chrondb_close(again);
     }
@@ -208,25 +166,118 @@ static void test_open_errors(void **state)
     expect_error(chrondb_open(&db, path, NULL), CHRONDB_ENODB, "no_database");
     assert_non_null(strstr(chrondb_last_error()->message, path));
     assert_int_equal(access(path, F_OK), -1);
-    expect_error(chrondb_open(&db, "", &create), CHRONDB_EUSAGE, "usage");
-    expect_error(chrondb_open(&db, NULL, &create), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_open(&db, "", &fixture_create), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_open(&db, NULL, &fixture_create), CHRONDB_EUSAGE, "usage");
     assert_non_null(long_path);
     memset(long_path, 'x', 2 * PATH_MAX - 1);
-    expect_error(chrondb_open(&db, long_path, &create), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_open(&db, long_path, &fixture_create), CHRONDB_EUSAGE, "usage");
     scratch_write(fixture->directory, "other", "a file", 6);
-    expect_error(chrondb_open(&db, path, &create), CHRONDB_ENODB, "not_a_database");
+    expect_error(chrondb_open(&db, path, &fixture_create), CHRONDB_ENODB, "not_a_database");
     assert_int_equal(unlink(path), 0);
     scratch_write(fixture->directory, "other/file", "a file", 6);
-    expect_error(chrondb_open(&db, path, &create), CHRONDB_ENODB, "not_a_database");
+    expect_error(chrondb_open(&db, path, &fixture_create), CHRONDB_ENODB, "not_a_database");
     assert_null(db);
 
     chrondb_close(fixture->db);
     scratch_write(fixture->path, "chrondb/format", "2\n", 2);
-    expect_error(chrondb_open(&fixture->db, fixture->path, &create), CHRONDB_ENODB, "unsupported");
+    expect_error(chrondb_open(&fixture->db, fixture->path, &fixture_create), CHRONDB_ENODB, "unsupported");
     scratch_write(fixture->path, "chrondb/format", "1\n", 2);
-    assert_int_equal(chrondb_open(&fixture->db, fixture->path, &create), 0);
+    assert_int_equal(chrondb_open(&fixture->db, fixture->path, &fixture_create), 0);
     free(path);
     free(long_path);
+}
+
+/* A directory "other" of these files, each a name and a content; what opening it says. */
+struct place {
+    const char *files[6][2];
+    unsigned flags;
+    int code;
+    const char *name, *words;
+};
+
+#define HEAD_FILE                                                                                                      \
+    {                                                                                                                  \
+        "HEAD", "ref: refs/heads/main\n"                                                                               \
+    }
+#define BARE(config)                                                                                                   \
+    {                                                                                                                  \
+        HEAD_FILE, {"objects/info/x", ""}, {"refs/heads/x", ""},                                                       \
+        {                                                                                                              \
+            "config", config                                                                                           \
+        }                                                                                                              \
+    }
+#define BARE_CONFIG "[core]\n\tbare = true\n"
+
+static const struct place places[] = {
+    {{{"lost+found/x", ""}}, 0, CHRONDB_ENODB, "no_database", "the directory is empty"},
+    {{{"chrondb/lock", ""}, HEAD_FILE}, 0, CHRONDB_ENODB, "no_database", "its creation was cut short"},
+    {{{".git/HEAD", ""}}, CHRONDB_OPEN_CREATE, CHRONDB_ENODB, "not_a_database", "a git work tree"},
+    {{{"file", ""}}, CHRONDB_OPEN_ADOPT, CHRONDB_ENODB, "not_a_database", "it holds 'file'"},
+    {BARE(BARE_CONFIG), CHRONDB_OPEN_CREATE, CHRONDB_ENODB, "not_a_database", "init --adopt"},
+    {BARE("[core]\n\tbare = false\n"), CHRONDB_OPEN_ADOPT, CHRONDB_ENODB, "not_a_database", "not a bare repository"},
+    {BARE(BARE_CONFIG "[extensions]\n\tobjectformat = sha256\n"), CHRONDB_OPEN_ADOPT, CHRONDB_ENODB, "not_a_database",
+     "not named by SHA-1"},
+    {BARE(BARE_CONFIG "[extensions]\n\trefstorage = reftable\n"), CHRONDB_OPEN_ADOPT, CHRONDB_ENODB, "not_a_database",
+     "not kept as files"},
+    {BARE("[core\n"), CHRONDB_OPEN_ADOPT, CHRONDB_ENODB, "not_a_database", "its config cannot be read"},
+    {{HEAD_FILE, {"objects/x", ""}, {"refs/x", ""}, {"config", BARE_CONFIG}, {"shallow", ""}},
+     CHRONDB_OPEN_ADOPT,
+     CHRONDB_ENODB,
+     "not_a_database",
+     "a shallow clone"},
+    {{{"chrondb/format", "one\n"}}, CHRONDB_OPEN_CREATE, CHRONDB_EDAMAGED, "damaged", "does not hold a format version"},
+    {{{"chrondb/format", "2\n"}}, CHRONDB_OPEN_CREATE, CHRONDB_ENODB, "unsupported", "use a newer chrondb"},
+};
+
+static void test_open_tells_what_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const struct place *place = &places[i];
+        chrondb_open_options options = {.size = sizeof(options), .flags = place->flags};
+        char name[32], file[64];
+        chrondb *db = NULL;
+        snprintf(name, sizeof(name), "place%zu", i);
+        char *path = scratch_path(fixture->directory, name);
+        for (size_t f = 0; f < 6 && place->files[f][0] != NULL; f++) {
+            snprintf(file, sizeof(file), "%s/%s", name, place->files[f][0]);
+            scratch_write(fixture->directory, file, place->files[f][1], strlen(place->files[f][1]));
+        }
+        expect_error(chrondb_open(&db, path, &options), place->code, place->name);
+        assert_non_null(strstr(chrondb_last_error()->message, path));
+        if (strstr(chrondb_last_error()->message, place->words) == NULL)
+            fail_msg("'%s' is not in: %s", place->words, chrondb_last_error()->message);
+        assert_null(db);
+        free(path);
+    }
+}
+
+/* What the system refuses is told with its reason, and the path. */
+static void test_open_tells_what_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    char *loop = scratch_path(fixture->directory, "loop"), *below = scratch_path(fixture->path, "HEAD/db");
+    char *closed = scratch_path(fixture->directory, "closed"), *inside = scratch_path(closed, "db");
+    chrondb *db = NULL;
+
+    assert_int_equal(symlink("loop", loop), 0);
+    expect_error(chrondb_open(&db, loop, &fixture_create), CHRONDB_ESYSTEM, "io_error");
+    assert_string_equal(chrondb_last_error()->path, loop);
+    assert_non_null(strstr(chrondb_last_error()->message, strerror(ELOOP)));
+    expect_error(chrondb_open(&db, below, &fixture_create), CHRONDB_ENODB, "not_a_database");
+    assert_int_equal(mkdir(closed, 0700), 0);
+    if (geteuid() == 0 && seteuid(65534) == 0) { /* in what is root's */
+        int status = chrondb_open(&db, inside, &fixture_create);
+        assert_int_equal(seteuid(0), 0);
+        expect_error(status, CHRONDB_ESYSTEM, "permission_denied");
+        assert_non_null(strstr(chrondb_last_error()->message, strerror(EACCES)));
+    }
+    assert_null(db);
+    free(loop);
+    free(below);
+    free(closed);
+    free(inside);
 }
 
 static void test_discover(void **state)
@@ -924,7 +975,8 @@ static void *open_and_close(void *context)
         chrondb *db = NULL;
         char key[40];
         snprintf(key, sizeof(key), "k%d", worker->number);
-        worker->good = chrondb_open(&db, fixture->path, &create) == 0 && (i % 10 != 0 || put(db, key, "1") == 0);
+        worker->good =
+            chrondb_open(&db, fixture->path, &fixture_create) == 0 && (i % 10 != 0 || put(db, key, "1") == 0);
         chrondb_close(db);
     }
     return NULL;
@@ -1078,7 +1130,7 @@ static int clean_environment(void **state)
     return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {
@@ -1088,6 +1140,8 @@ int main(void)
         TEST(test_fork),
         TEST(test_moved),
         TEST(test_open_errors),
+        TEST(test_open_tells_what_is_there),
+        TEST(test_open_tells_what_failed),
         TEST(test_discover),
         TEST(test_errors),
         TEST(test_write_errors),
