@@ -2,11 +2,17 @@
 """Branches, tags, merging, settings, care."""
 import os
 import pickle
+import subprocess
+import tempfile
 
 from support import Case, main
 
 import chrondb
 from chrondb import ABSENT
+
+
+def interrupt(*_arguments):
+    raise KeyboardInterrupt
 
 
 class Branches(Case):
@@ -67,6 +73,7 @@ class Merging(Case):
         self.dev.patch("a", {"x": 2})
         self.assertEqual(self.db.merge("dev", dry_run=True).status, "fast-forward")
         self.db.patch("a", {"y": 2})
+        self.assertEqual(self.db.merge("dev", source_name="the other", dry_run=True).status, "merged")
         report = self.db.merge("dev", message="together")
         self.assertEqual((report.status, report.puts, self.db["a"]), ("merged", 1, {"x": 2, "y": 2}))
         self.assertEqual(next(self.db.log()).message, "together")
@@ -126,6 +133,68 @@ class Care(Case):
         self.assertEqual(db.reindex().commits, 5)
         self.assertEqual(len(db), 5)
 
+    def test_backups(self):
+        db = self.open()
+        first = db.put("a", 1)
+        file, later, copy = self.path + ".bundle", self.path + ".later", self.path + "-copy"
+        report = db.backup(file)
+        self.assertEqual((report.commits, report.branches, report.incremental), (1, 1, False))
+        self.assertEqual(report.bytes, os.path.getsize(file))
+        db.put("b", 2)
+        self.assertTrue(db.backup(later, since_file=file).incremental)
+        with tempfile.TemporaryFile() as stream:
+            self.assertEqual(db.backup(stream, since=first.commit).commits, 1)
+            self.assertEqual(self.fails(chrondb.ConflictError, chrondb.restore_backup, copy, later).name, "missing_commits")
+            self.assertEqual(chrondb.restore_backup(copy, file).status, "created")
+            stream.seek(0)
+            self.assertEqual(chrondb.restore_backup(copy, stream).status, "updated")
+        self.assertEqual(chrondb.restore_backup(copy, later), chrondb.restore_backup(copy, later))
+        self.assertEqual(dict(self.open(copy)), {"a": 1, "b": 2})
+        self.assertEqual(self.fails(chrondb.ConflictError, chrondb.restore_backup, copy, file).name, "exists")
+        self.assertEqual(self.fails(chrondb.UsageError, db.backup, file, since="nowhere").name, "invalid_time")
+        self.assertRaises(KeyboardInterrupt, db.backup, file, progress=interrupt)
+        self.assertRaises(KeyboardInterrupt, chrondb.restore_backup, copy + "2", file, progress=interrupt)
+        with open(file, "r+b") as damaged:
+            damaged.seek(-30, os.SEEK_END)
+            damaged.write(b"x")
+        self.fails(chrondb.DamagedError, chrondb.restore_backup, copy + "2", file)
+        self.assertFalse(os.path.exists(copy + "2"))
+
+    def test_created_from_a_repository(self):
+        db = self.open()
+        db["a"] = 1
+
+        def clone(path):
+            subprocess.check_call(["git", "clone", "-q", "--bare", "--origin=up", self.path, path])
+            subprocess.check_call(["git", "-C", path, "update-ref", "refs/remotes/up/main", "main"])
+
+        copy = chrondb.ChronDB.create_from(self.path + "-copy", clone)
+        self.addCleanup(copy.close)
+        self.assertEqual((dict(copy), copy.was_created), ({"a": 1}, True))
+        self.assertEqual([(ref.name, ref.time) for ref in copy.remote_branches()], [("up/main", None)])
+        self.assertEqual(self.fails(chrondb.NotADatabaseError, chrondb.ChronDB.create_from, self.path, clone).name, "exists")
+        self.assertRaises(KeyboardInterrupt, chrondb.ChronDB.create_from, self.path + "-2", interrupt)
+        self.fails(chrondb.NotADatabaseError, chrondb.ChronDB.create_from, self.path + "-2", os.mkdir)
+        self.assertEqual(sorted(os.listdir(self.directory)), ["db", "db-copy"])
+        self.assertIs(copy.maintenance_due, False)
+        lock = os.path.join(self.path + "-copy", "config.lock")
+        open(lock, "w").close()
+        os.utime(lock, (1, 1))
+        self.fails(chrondb.BusyError, copy.ready_for_git, lock_timeout=0)
+        os.unlink(lock)
+        copy.ready_for_git()
+
+    def test_compare(self):
+        db = self.open()
+        self.assertEqual(db.compare("now"), (None, None, True, False, False))
+        first = db.put("a", 1)
+        second = db.put("a", 2)
+        db.create_branch("dev", first.commit)
+        self.assertEqual(db.compare("dev"), (second.commit, first.commit, False, True, False))
+        self.assertEqual(db.branch("dev").compare("main"), (first.commit, second.commit, False, False, True))
+        self.assertEqual(db.compare("main", "dev").their_news, True)
+        self.assertEqual(self.fails(chrondb.UsageError, db.compare, "nowhere").name, "invalid_time")
+
     def test_verify(self):
         db = self.open()
         db.update({"a": 1, "t:b": 2})
@@ -146,10 +215,7 @@ class Care(Case):
         db = self.open()
         db.import_lines({"key": "k:%d" % i, "value": {"text": "word%d" % i}} for i in range(3000))
 
-        def stop(phase, done, total):
-            raise KeyboardInterrupt
-
-        self.assertRaises(KeyboardInterrupt, db.reindex, stop)
+        self.assertRaises(KeyboardInterrupt, db.reindex, interrupt)
         self.assertEqual(len(db), 3000)
         self.assertEqual(db.search("word7").total, None)
 

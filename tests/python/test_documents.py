@@ -79,6 +79,18 @@ class Documents(Case):
         self.assertEqual(str(db["b"]), "10.50")
         self.assertEqual(str(db.at("now")["b"]), "10.50")
 
+    def test_text_and_keys_without_a_database(self):
+        self.assertEqual(chrondb.format_json(b'{"a":[1.0]}', pretty=True), b'{\n  "a": [\n    1.0\n  ]\n}')
+        self.assertEqual(chrondb.format_json('["\x7f"]', safe=True), b'["\\u007f"]')
+        self.assertEqual(chrondb.merge_patch("{}", '{"a": null, "b": 1}'), b'{"b":1}')
+        for function in (chrondb.check_json, chrondb.format_json, lambda text: chrondb.merge_patch("{}", text)):
+            error = self.fails(chrondb.InvalidDocumentError, function, '{"a":\n tru}')
+            self.assertEqual(error.line, 2)
+        self.assertEqual(chrondb.key_path("a b:c/d"), "a%20b/c%2Fd.json")
+        for key in ("", ":", "a:", "a\0b", "x" * 300):
+            self.assertEqual(self.fails(chrondb.UsageError, chrondb.check_key, key).name, "invalid_key")
+            self.assertEqual(self.fails(chrondb.UsageError, chrondb.key_path, key).name, "invalid_key")
+
     def test_what_is_no_document(self):
         db = self.open()
         loop = []

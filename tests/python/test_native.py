@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What _native.py repeats by hand is what chrondb.h declares."""
+"""What _declared.py says is what chrondb.h declares; and which library is loaded."""
 import os
 import re
 import shutil
@@ -10,38 +10,43 @@ from ctypes import sizeof
 
 from support import SOURCE, Case, main
 
-from chrondb import _native
+from chrondb import _declared
 
 HEADER = os.path.join(SOURCE, "lib", "chrondb.h")
 
 
+STRUCTS = [kind for kind in vars(_declared).values() if isinstance(kind, type) and getattr(kind, "c_name", "")]
+
+
 class Native(Case):
+    def test_it_was_written_from_this_header(self):
+        script = os.path.join(SOURCE, "lib", "bindings", "declare.py")
+        done = subprocess.run([sys.executable, script, "--check"], stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
     @unittest.skipUnless(shutil.which("cc"), "there is no C compiler")
-    def test_structs_have_the_members_of_the_header(self):
-        lines = []
-        for struct in _native.STRUCTS:
+    def test_structs_and_numbers_mean_the_same_to_a_compiler(self):
+        lines, expected = [], []
+        for struct in STRUCTS:
             lines.append('printf("%s %%zu\\n", sizeof(%s));' % (struct.c_name, struct.c_name))
+            expected.append("%s %d" % (struct.c_name, sizeof(struct)))
             for field in struct._fields_:
-                member = "%s.%s" % (struct.c_name, field[0])
-                place = "offsetof(%s, %s), sizeof(((%s *)0)->%s)" % ((struct.c_name, field[0]) * 2)
-                lines.append('printf("%s %%zu %%zu\\n", %s);' % (member, place))
+                member, place = "%s.%s" % (struct.c_name, field[0]), getattr(struct, field[0])
+                layout = "offsetof(%s, %s), sizeof(((%s *)0)->%s)" % ((struct.c_name, field[0]) * 2)
+                lines.append('printf("%s %%zu %%zu\\n", %s);' % (member, layout))
+                expected.append("%s %d %d" % (member, place.offset, place.size))
+        for name, value in vars(_declared).items():
+            if isinstance(value, int) and name.isupper():
+                lines.append('printf("%s %%lld\\n", (long long)CHRONDB_%s);' % (name, name))
+                expected.append("%s %d" % (name, value))
         program = os.path.join(self.directory, "layout")
         with open(program + ".c", "w") as file:
             file.write("#include <stdio.h>\n#include <stddef.h>\n#include <chrondb.h>\nint main(void)\n{\n")
             file.write("\n".join(lines) + "\n}\n")
         subprocess.check_call(["cc", "-I", os.path.dirname(HEADER), "-o", program, program + ".c"])
-        found = subprocess.check_output([program]).decode().splitlines()
-        expected = []
-        for struct in _native.STRUCTS:
-            size = int(found[len(expected)].split()[1])
-            # What states its size may grow: the library sees that it was given the members of before.
-            grown = struct._fields_[0][0] == "size" and size > sizeof(struct)
-            expected.append("%s %d" % (struct.c_name, size if grown else sizeof(struct)))
-            for field in struct._fields_:
-                place = getattr(struct, field[0])
-                expected.append("%s.%s %d %d" % (struct.c_name, field[0], place.offset, place.size))
-        self.assertEqual(found, expected)
-        self.assertGreater(len(_native.STRUCTS), 15)
+        self.assertEqual(subprocess.check_output([program]).decode().splitlines(), expected)
+        self.assertGreater(len(STRUCTS), 40)
+        self.assertEqual(_declared.STATUS[1:3] + _declared.MERGE_STATUS[1:], ("updated", "deleted", "fast-forward", "merged"))
 
     def test_functions_have_the_arguments_of_the_header(self):
         with open(HEADER) as file:
@@ -51,23 +56,8 @@ class Native(Case):
             arguments = re.sub(r"\([^()]*\)\s*\([^()]*\)", "callback", " ".join(arguments.split()))
             count = 0 if arguments == "void" else arguments.count(",") + 1
             declared[name] = (result.strip() == "void", count)
-        used = {name: (result is None, len(given)) for name, (result, given) in _native.PROTOTYPES.items()}
-        self.assertEqual(used, {name: declared[name] for name in used})
-
-    def test_numbers_are_those_of_the_header(self):
-        with open(HEADER) as file:
-            text = file.read()
-        for name, value in re.findall(r"\bCHRONDB_(E[A-Z]+|NOTFOUND|END|OPEN_[A-Z]+|IF_[A-Z]+|WARNING) = (-?\d+)", text):
-            self.assertEqual(getattr(_native, name), int(value), name)
-        for names, prefix, expected in (
-            (r"enum chrondb_status \{(.*?)\}", "", _native.STATUS),
-            (r"enum chrondb_op \{(.*?)\}", "OP_", _native.OPS),
-            (r"enum chrondb_merge_strategy \{(.*?)\}", "MERGE_", _native.STRATEGIES),
-            (r"enum chrondb_import_mode \{(.*?)\}", "IMPORT_", _native.IMPORT_MODES),
-        ):
-            found = re.sub(r"/\*.*?\*/", "", re.search(names, text, re.DOTALL).group(1), flags=re.DOTALL)
-            words = [w.strip().replace("CHRONDB_" + prefix, "", 1).lower() for w in found.split(",") if w.strip()]
-            self.assertEqual(tuple(words), expected)
+        found = {name: (result is None, len(given)) for name, (result, given) in _declared.PROTOTYPES.items()}
+        self.assertEqual(found, declared)
 
 
 class Loading(Case):

@@ -47,6 +47,21 @@ class Search(Case):
         self.assertEqual(self.db.search("*:*", limit=0, facets="city").facets["city"], [("Lisbon", 2), ("Porto", 1)])
         self.assertRaises(TypeError, pickle.dumps, result)
 
+    def test_explained(self):
+        found = self.db.search("alice OR carol", explain=True, raw=True)
+        hit = pickle.loads(pickle.dumps(next(found)))
+        self.assertIsInstance(hit, chrondb.ExplainedHit)
+        key, score, _ = hit
+        self.assertAlmostEqual(hit.scores[0].value, score, 5)
+        self.assertEqual([step.text for step in found.plan if step.kind == "term"], ["alic", "carol"])
+        self.assertIn(found.stats.caught_up, (0, 4))
+        marks = found.highlight(self.db.get_raw(key))
+        self.assertIn(self.db.get_raw(key)[slice(*marks[0])], (b"Alice", b"Carol"))
+        self.assertEqual(found.highlight('{"n": "nobody"}'), [])
+        self.fails(chrondb.InvalidDocumentError, found.highlight, "{")
+        plain = self.db.search("alice")
+        self.assertEqual((type(next(plain)), plain.plan), (chrondb.Hit, []))
+
     def test_pages_fit_together_while_others_write(self):
         found, cursor = [], None
         while True:

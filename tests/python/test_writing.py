@@ -69,6 +69,14 @@ class Transactions(Case):
         self.assertEqual((commit.commit, commit.message, commit.time.ns), (tx.commit_id, "all", tx.time.ns))
         self.assertEqual([c.key for c in commit.changes], ["a", "b", "user:1"])
 
+    def test_operations_as_json(self):
+        db = self.open()
+        with db.transaction() as tx:
+            tx.add_json({"op": "put", "key": "a", "value": {"n": 1}, "if_absent": True})
+            tx.add_json('{"op":"patch","key":"a","value":{"m":2}}')
+            self.fails(chrondb.InvalidDocumentError, tx.add_json, {"op": "put", "key": "b"})
+        self.assertEqual((dict(db), len(tx.results)), ({"a": {"n": 1, "m": 2}}, 2))
+
     def test_an_exception_drops_it(self):
         db = self.open()
         with self.assertRaises(ZeroDivisionError):
@@ -191,7 +199,10 @@ class Imports(Case):
             raise OSError("the source failed")
 
         self.assertRaises(OSError, db.import_lines, broken())
+        self.assertRaises(OSError, db.import_lines, broken(), keep=True)
         self.assertEqual(len(db), 0)
+        self.assertRaises(OSError, db.import_lines, broken(), mode="each", keep=True)
+        self.assertEqual(list(db), ["ok"])
 
 
 if __name__ == "__main__":

@@ -60,75 +60,51 @@ EXPORT int chrondb_close(graal_isolatethread_t *thread, int handle)
     return closed ? 0 : -1;
 }
 
+/* The body of a function on a handle: what `operation` says, or `failure` where there is no such handle. */
+#define ON_HANDLE(type, failure, operation)                                                                            \
+    do {                                                                                                               \
+        struct call call;                                                                                              \
+        if (!call_begin_with(&call, thread, handle))                                                                   \
+            return failure;                                                                                            \
+        type result = operation;                                                                                       \
+        call_end(&call);                                                                                               \
+        return result;                                                                                                 \
+    } while (0)
+
 EXPORT char *chrondb_put(graal_isolatethread_t *thread, int handle, const char *id, const char *json_doc,
                          const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return NULL;
-    char *result = operation_put(&call, id, json_doc, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(char *, NULL, operation_put(&call, id, json_doc, branch));
 }
 
 EXPORT char *chrondb_get(graal_isolatethread_t *thread, int handle, const char *id, const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return NULL;
-    char *result = operation_get(&call, id, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(char *, NULL, operation_get(&call, id, branch));
 }
 
 EXPORT int chrondb_delete(graal_isolatethread_t *thread, int handle, const char *id, const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return -1;
-    int result = operation_delete(&call, id, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(int, -1, operation_delete(&call, id, branch));
 }
 
 EXPORT char *chrondb_list_by_prefix(graal_isolatethread_t *thread, int handle, const char *prefix, const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return NULL;
-    char *result = operation_list_by_prefix(&call, prefix, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(char *, NULL, operation_list_by_prefix(&call, prefix, branch));
 }
 
 EXPORT char *chrondb_list_by_table(graal_isolatethread_t *thread, int handle, const char *table, const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return NULL;
-    char *result = operation_list_by_table(&call, table, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(char *, NULL, operation_list_by_table(&call, table, branch));
 }
 
 EXPORT char *chrondb_history(graal_isolatethread_t *thread, int handle, const char *id, const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return NULL;
-    char *result = operation_history(&call, id, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(char *, NULL, operation_history(&call, id, branch));
 }
 
 EXPORT char *chrondb_query(graal_isolatethread_t *thread, int handle, const char *query_json, const char *branch)
 {
-    struct call call;
-    if (!call_begin_with(&call, thread, handle))
-        return NULL;
-    char *result = operation_query(&call, query_json, branch);
-    call_end(&call);
-    return result;
+    ON_HANDLE(char *, NULL, operation_query(&call, query_json, branch));
 }
 
 EXPORT void chrondb_free_string(graal_isolatethread_t *thread, char *string)

@@ -7,18 +7,26 @@
  *
  * CONVENTIONS
  *
- * thread     An isolate thread (graal_isolate.h). Calls may come from any thread of the process.
- * handle     What chrondb_open returned, in the same isolate.
- * branch     NULL or "" is the default branch. A put to a branch that is not there makes it, empty but for the
- * document; all other functions find nothing there. id         A key: UTF-8, "table:name" or without a colon. Strings
- * in and out are UTF-8 with a NUL at the end. A string that a function returns is to be given to chrondb_free_string.
- * Who never frees any, as Python's ctypes does where it copies them at once, leaks nothing without bound: while 32 MiB
- * are out in an isolate of that kind, a string goes when the same thread has got 16 more of them. From the first one
- * that is freed on, the isolate's strings are the client's until they are freed, or the isolate is torn down. Documents
- * are JSON objects with a member "id", which put sets to the id; where a document that came another way (the chrondb
- * command, a merge) has none, those who read it see one all the same. Errors     A function that fails returns NULL or
- * -1, and chrondb_last_error tells why, with context. Nothing that is given, NULL, a wrong handle, a thread of no
- * isolate, what is not UTF-8 or JSON, does any harm.
+ * Thread.   An isolate thread (graal_isolate.h). Calls may come from any thread of the process.
+ *
+ * Handle.   What chrondb_open returned, in the same isolate.
+ *
+ * Branch.   NULL or "" is the default branch. A put to a branch that is not there makes it, empty but for the document;
+ *           all other functions find nothing there.
+ *
+ * Id.       A key: UTF-8, "table:name" or without a colon.
+ *
+ * Strings.  In and out they are UTF-8 with a NUL at the end. A string that a function returns is to be given to
+ *           chrondb_free_string. Who never frees any, as Python's ctypes does where it copies them at once, leaks
+ *           nothing without bound: while 32 MiB are out in an isolate of that kind, a string goes when the same thread
+ *           has got 16 more of them. From the first one that is freed on, the isolate's strings are the client's until
+ *           they are freed, or the isolate is torn down.
+ *
+ * Objects.  Documents are JSON objects with a member "id", which put sets to the id; where a document that came another
+ *           way (the chrondb command, a merge) has none, those who read it see one all the same.
+ *
+ * Errors.   A function that fails returns NULL or -1, and chrondb_last_error tells why, with context. Nothing that is
+ *           given, NULL, a wrong handle, a thread of no isolate, what is not UTF-8 or JSON, does any harm.
  */
 #ifndef LIBCHRONDB_H
 #define LIBCHRONDB_H

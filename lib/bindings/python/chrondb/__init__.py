@@ -23,7 +23,7 @@ ChronDB is the database, Branch another branch of it, Snapshot a past moment: al
 dict. Transaction collects writes. Answers are named tuples; times are Time, a datetime with nanoseconds. Failures are
 ChronDBError, of different kinds. What a document is, a key, a time, a query: chrondb(1), chrondb-query(7).
 """
-from ._database import Branch, ChronDB, Snapshot, discover, version
+from ._database import Branch, ChronDB, Snapshot, discover, restore_backup, version
 from ._errors import (
     BusyError,
     ChronDBError,
@@ -39,13 +39,16 @@ from ._errors import (
 )
 from ._reading import Documents
 from ._records import (
+    BackupReport,
     Blame,
     Change,
     Commit,
+    Comparison,
     Conflict,
     Difference,
     Entry,
     Event,
+    ExplainedHit,
     Facet,
     Finding,
     GcReport,
@@ -55,18 +58,24 @@ from ._records import (
     MergeReport,
     Ref,
     ReindexReport,
+    RestoreReport,
     Result,
+    Score,
+    SearchStats,
     Setting,
+    Step,
     VerifyReport,
     Version,
 )
 from ._search import SearchResult
+from ._text import check_json, check_key, format_json, key_path, merge_patch
 from ._values import ABSENT, Raw, Time
 from ._watch import Watch
 from ._writing import CommitOptions, Transaction
 
 __all__ = [
     "ABSENT",
+    "BackupReport",
     "Blame",
     "Branch",
     "BusyError",
@@ -76,6 +85,7 @@ __all__ = [
     "ClosedError",
     "Commit",
     "CommitOptions",
+    "Comparison",
     "Conflict",
     "ConflictError",
     "DamagedError",
@@ -84,6 +94,7 @@ __all__ = [
     "Documents",
     "Entry",
     "Event",
+    "ExplainedHit",
     "Facet",
     "Finding",
     "GcReport",
@@ -97,10 +108,14 @@ __all__ = [
     "Raw",
     "Ref",
     "ReindexReport",
+    "RestoreReport",
     "Result",
+    "Score",
     "SearchResult",
+    "SearchStats",
     "Setting",
     "Snapshot",
+    "Step",
     "StorageError",
     "Time",
     "Transaction",
@@ -108,7 +123,13 @@ __all__ = [
     "VerifyReport",
     "Version",
     "Watch",
+    "check_json",
+    "check_key",
     "discover",
+    "format_json",
+    "key_path",
+    "merge_patch",
+    "restore_backup",
     "version",
 ]
 

@@ -4,14 +4,16 @@ import ctypes
 import logging
 import os
 from ctypes import byref, string_at
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import IO, TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from . import _native
-from ._errors import ClosedError, MergeConflictError, UsageError, check, last_error, text
+from ._errors import ChronDBError, ClosedError, MergeConflictError, UsageError, check, last_error, text
 from ._handles import Caller, Handle, Resource, Steps, buffer_text, give_buffer, take_buffer
 from ._native import lib
 from ._reading import Documents, When, bytes_at, decode
 from ._records import (
+    BackupReport,
+    Comparison,
     Conflict,
     Difference,
     Finding,
@@ -21,6 +23,7 @@ from ._records import (
     MergeReport,
     Ref,
     ReindexReport,
+    RestoreReport,
     Result,
     Setting,
     VerifyReport,
@@ -32,6 +35,7 @@ from ._watch import Watch
 from ._writing import (
     CommitOptions,
     Transaction,
+    c_line,
     c_list,
     condition,
     document_arguments,
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+Target = Union[PathLike, int, IO[Any]]
 logger = logging.getLogger("chrondb")
 logger.addHandler(logging.NullHandler())
 
@@ -63,6 +68,13 @@ def c_path(path: PathLike, what: str) -> bytes:
     if b"\0" in name:
         raise UsageError("%s holds a NUL: %r" % (what, path), name="usage")
     return name
+
+
+def c_target(file: Target) -> Tuple[Optional[bytes], int]:
+    """A file by its path, or a descriptor: what is not used is None, or 0."""
+    if hasattr(file, "fileno"):
+        file = file.fileno()
+    return (None, file) if isinstance(file, int) else (c_path(file, "the path of the backup"), 0)
 
 
 def c_branch(branch: Optional[str]) -> Optional[bytes]:
@@ -91,6 +103,48 @@ def ref_of(ref: _native.Ref, status: Optional[str] = None) -> Ref:
         decode(ref.previous) or None,
         status,
     )
+
+
+def open_options(index_path: Optional[PathLike], flags: int, maintain: bool) -> _native.OpenOptions:
+    """How to open a database, for the library."""
+    return _native.OpenOptions(
+        flags=flags | (_native.OPEN_MAINTAIN if maintain else 0),
+        notice=tell,
+        index_path=None if index_path is None else os.path.abspath(c_path(index_path, "the path of the index")),
+    )
+
+
+def restore_backup(
+    data_path: PathLike,
+    file: Target,
+    *,
+    progress: Optional[Progress] = None,
+    lock_timeout: Optional[float] = None
+) -> RestoreReport:
+    """Restore a backup, a file or a descriptor, to the directory of a database. Everything is checked before any of it
+    is visible; durable when it returns. progress(phase, done, total)
+
+    A full backup makes a new database: there may be nothing at `data_path` but an empty directory. An incremental one is
+    applied to the database there, which must have what it stands on. Any bundle of git's that holds branches will do.
+
+    >>> with ChronDB(directory) as db:
+    ...     db["user:1"] = {"name": "Alice"}
+    ...     _ = db.backup(directory + ".bundle")
+    >>> restore_backup(directory + "-again", directory + ".bundle").status
+    'created'
+    >>> with ChronDB(directory + "-again") as db:
+    ...     db["user:1"]
+    {'name': 'Alice'}
+    """
+    name, descriptor = c_target(file)
+    path, report = c_path(data_path, "the path of the database"), _native.RestoreReport()
+    with Caller(progress) as caller:
+        options = _native.RestoreOptions(
+            fd=descriptor, lock_timeout_ms=timeout_ms(lock_timeout), progress=caller.callback
+        )
+        check(lib.chrondb_restore_backup(path, name, byref(options), byref(report)))
+    members = [getattr(report, name) for name in RestoreReport._fields[:-2]]
+    return RestoreReport(*members, incremental=bool(report.incremental), status=_native.STATUS[report.status])
 
 
 class Snapshot(Documents):
@@ -369,6 +423,7 @@ class Branch(Documents):
         mode: str = "groups",
         every: int = 0,
         restart: bool = False,
+        keep: bool = False,
         index: bool = True,
         progress: Optional[Progress] = None,
         **commit: "Unpack[CommitOptions]"
@@ -381,22 +436,24 @@ class Branch(Documents):
         mode      "one": everything is one commit; "each": a commit for each line; "every": for so many lines; "groups":
                   for lines that follow each other with one "commit", and one for all others
         restart   begin with the first line, where else an interrupted import of the same lines would be gone on with
+        keep      after an exception, keep what is in commits that are whole
         index     False: leave the index of words to maintenance
         progress  told of that: progress(phase, done, total)
 
-        A bad line is an exception, and what is not durable yet is dropped. `time` is not taken: lines have times.
+        A bad line is an exception, and what is not durable yet is dropped, unless `keep` says otherwise. `time` is not
+        taken: lines have times.
         """
         options = dict(commit)
         members = recorded(options)
         for name in options:
             raise TypeError("unexpected keyword argument %r" % name)
-        if mode not in _native.IMPORT_MODES:
-            raise UsageError("the mode is one of %s, not %r" % (", ".join(_native.IMPORT_MODES), mode), name="usage")
+        if mode not in _native.IMPORT_MODE:
+            raise UsageError("the mode is one of %s, not %r" % (", ".join(_native.IMPORT_MODE), mode), name="usage")
         handle = self._handle
         caller = Caller(progress)
         about = _native.ImportOptions(
             branch=self._branch_name(None),
-            mode=_native.IMPORT_MODES.index(mode),
+            mode=_native.IMPORT_MODE.index(mode),
             every=every,
             restart=restart,
             no_index=not index,
@@ -406,11 +463,15 @@ class Branch(Documents):
         running = Resource(handle, lib.chrondb_import_free)
         with caller:
             running.open(lib.chrondb_import_open, handle.pointer, byref(about))
-            for line in lines:
-                text = line.encode() if isinstance(line, str) else line
-                text = text if isinstance(text, bytes) else c_document(text, self._dumps)
-                handle.check()
-                check(lib.chrondb_import_line(running.pointer, text, len(text)))
+            try:
+                for line in lines:
+                    text = c_line(line, self._dumps)
+                    handle.check()
+                    check(lib.chrondb_import_line(running.pointer, text, len(text)))
+            except BaseException:
+                if keep:
+                    lib.chrondb_import_stop(running.pointer)
+                raise
             check(lib.chrondb_import_finish(running.pointer))
         report = _native.ImportReport()
         lib.chrondb_import_get_report(running.pointer, byref(report))
@@ -438,7 +499,7 @@ class Branch(Documents):
             with diff.lock:
                 if not steps.next():
                     return
-                key, op = found.key.decode(), _native.OPS[found.op]
+                key, op = found.key.decode(), _native.OP[found.op]
                 texts = (
                     bytes_at(found.old_value, found.old_size),
                     bytes_at(found.new_value, found.new_size),
@@ -454,20 +515,22 @@ class Branch(Documents):
         decisions: Optional[Mapping[str, Any]] = None,
         dry_run: bool = False,
         no_ff: bool = False,
+        source_name: Optional[str] = None,
         progress: Optional[Progress] = None,
         **commit: "Unpack[CommitOptions]"
     ) -> MergeReport:
         """Bring what another branch (or tag, or commit) has into this one: by key, and inside of objects by field.
 
-        strategy   what is in conflict: "fail"; "ours": as here; "theirs": as there; "newest": as changed last
-        decisions  what documents that are in conflict are to be, by their keys; ABSENT: deleted
-        dry_run    only find out, and write nothing
-        no_ff      make a commit also where the branch could go forward
+        strategy     what is in conflict: "fail"; "ours": as here; "theirs": as there; "newest": as changed last
+        decisions    what documents that are in conflict are to be, by their keys; ABSENT: deleted
+        dry_run      only find out, and write nothing
+        no_ff        make a commit also where the branch could go forward
+        source_name  what messages, and the commit's, call the source; by default as it is given
 
         Conflicts are MergeConflictError, whose `conflicts` tells them; nothing was written.
         """
-        if strategy not in _native.STRATEGIES:
-            raise UsageError("the strategy is one of %s" % ", ".join(_native.STRATEGIES), name="usage")
+        if strategy not in _native.MERGE_STRATEGY:
+            raise UsageError("the strategy is one of %s" % ", ".join(_native.MERGE_STRATEGY), name="usage")
         handle, name, caller = self._handle, c_when(source, "a source"), Caller(progress)
         write = write_options(self._branch_name(None), commit)
         merge = Resource(handle, lib.chrondb_merge_free).open(lib.chrondb_merge_new, handle.pointer)
@@ -476,9 +539,10 @@ class Branch(Documents):
             check(lib.chrondb_merge_decide(merge.pointer, c_key(key), text, len(text or b"")))
         options = _native.MergeOptions(
             write=ctypes.pointer(write),
-            strategy=_native.STRATEGIES.index(strategy),
+            strategy=_native.MERGE_STRATEGY.index(strategy),
             dry_run=dry_run,
             no_ff=no_ff,
+            source_name=c_optional(source_name, "a name"),
             progress=caller.callback,
         )
         try:
@@ -512,6 +576,30 @@ class Branch(Documents):
                 key, decode(found.path), *[ABSENT if s is None else load_document(s, loader, key) for s in sides]
             )
             index += 1
+
+    def compare(self, theirs: When, ours: Optional[When] = None) -> Comparison:
+        """How two moments stand to each other; `ours` is by default the branch as it is now.
+
+        One has news for the other if it brings a version that the other does not have.
+
+        >>> with ChronDB(directory) as db:
+        ...     _ = db.put("lamp", 10)
+        ...     _ = db.create_branch("sale")
+        ...     _ = db.put("lamp", 8, branch="sale")
+        ...     found = db.compare("sale")
+        ...     found.our_news, found.their_news, found.same_documents
+        (False, True, False)
+        """
+        handle, found = self._handle, _native.Comparison()
+        handle.check()
+        check(lib.chrondb_compare(handle.pointer, self._branch_name(None), c_when(ours), c_when(theirs), byref(found)))
+        return Comparison(
+            decode(found.ours) or None,
+            decode(found.theirs) or None,
+            bool(found.same_documents),
+            bool(found.our_news),
+            bool(found.their_news),
+        )
 
     def info(self) -> Info:
         """What the database is."""
@@ -572,22 +660,68 @@ class ChronDB(Branch):
         dumps: Dumps = dumps,
         maintain: bool = True
     ) -> None:
+        if data_path is None:
+            data_path = discover()
+        flags = (_native.OPEN_CREATE if create else 0) | (_native.OPEN_ADOPT if adopt else 0)
+        path, options = c_path(data_path, "the path of the database"), open_options(index_path, flags, maintain)
+        self._start(branch, loads, dumps, lambda pointer: lib.chrondb_open(pointer, path, byref(options)))
+
+    def _start(self, branch: Optional[str], loads: Loads, dumps: Dumps, opened: Callable[[Any], int]) -> None:
+        """`opened` is given where to store the database."""
         self._loads = loads
         self._dumps = dumps
         self._name = branch
         c_branch(branch)
-        if data_path is None:
-            data_path = discover()
-        options = _native.OpenOptions(
-            flags=(_native.OPEN_CREATE if create else 0)
-            | (_native.OPEN_ADOPT if adopt else 0)
-            | (_native.OPEN_MAINTAIN if maintain else 0),
-            notice=tell,
-            index_path=None if index_path is None else os.path.abspath(c_path(index_path, "the path of the index")),
-        )
         pointer = ctypes.c_void_p()
-        check(lib.chrondb_open(byref(pointer), c_path(data_path, "the path of the database"), byref(options)))
+        check(opened(byref(pointer)))
         self._owned: Optional[Handle] = Handle(pointer.value or 0)
+
+    @classmethod
+    def create_from(
+        cls,
+        data_path: PathLike,
+        make: Callable[[str], Any],
+        index_path: Optional[PathLike] = None,
+        *,
+        branch: Optional[str] = None,
+        loads: Loads = loads,
+        dumps: Dumps = dumps,
+        maintain: bool = True
+    ) -> "ChronDB":
+        """A new database from a bare git repository that somebody else makes, such as `git clone --bare`.
+
+        make(path) is to make it at that path, where nothing is yet; what it raises ends the work. It is moved to
+        `data_path`, where nothing may be but an empty directory, when it is a database, complete and durable.
+
+        >>> import subprocess
+        >>> with ChronDB(directory) as db:
+        ...     db["user:1"] = {"name": "Alice"}
+        >>> clone = lambda path: subprocess.check_call(["git", "clone", "-q", "--bare", directory, path])
+        >>> with ChronDB.create_from(directory + "-copy", clone) as copy:
+        ...     copy["user:1"]
+        {'name': 'Alice'}
+        """
+        failures: List[BaseException] = []
+
+        def call(_context: Any, path: bytes) -> int:
+            try:
+                make(os.fsdecode(path))
+                return 0
+            except BaseException as error:
+                failures.append(error)
+                return _native.EUSAGE
+
+        path, options = c_path(data_path, "the path of the database"), open_options(index_path, 0, maintain)
+        db, callback = cls.__new__(cls), _native.MAKE(call)
+        try:
+            db._start(
+                branch, loads, dumps, lambda pointer: lib.chrondb_create_from(pointer, path, byref(options), callback, None)
+            )
+        except ChronDBError:
+            if failures:
+                raise failures[0] from None
+            raise
+        return db
 
     @property
     def _handle(self) -> Handle:
@@ -627,6 +761,20 @@ class ChronDB(Branch):
         handle = self._handle
         handle.check()
         check(lib.chrondb_maintain(handle.pointer))
+
+    @property
+    def maintenance_due(self) -> bool:
+        """Is maintenance due? Costs nothing."""
+        handle = self._handle
+        handle.check()
+        return bool(lib.chrondb_maintenance_due(handle.pointer))
+
+    def ready_for_git(self, *, lock_timeout: Optional[float] = None) -> None:
+        """Before git commands that write are run on the repository: locks that dead gits left are removed, and live ones
+        are waited for."""
+        handle = self._handle
+        handle.check()
+        check(lib.chrondb_ready_for_git(handle.pointer, timeout_ms(lock_timeout)))
 
     def gc(self, progress: Optional[Progress] = None) -> GcReport:
         """All the maintenance, and thoroughly: one tight pack. Nothing is dropped. progress(phase, done, total)"""
@@ -668,6 +816,39 @@ class ChronDB(Branch):
             check(lib.chrondb_verify(handle.pointer, byref(options), byref(report)))
         return VerifyReport(*[getattr(report, name) for name in VerifyReport._fields[:-1]], findings=findings)
 
+    def backup(
+        self,
+        file: Target,
+        *,
+        since: Optional[When] = None,
+        since_file: Optional[PathLike] = None,
+        progress: Optional[Progress] = None,
+        lock_timeout: Optional[float] = None
+    ) -> BackupReport:
+        """Write a backup: a git bundle of branches, tags, settings and all that these reach, at one moment.
+        restore_backup() takes it. progress(phase, done, total)
+
+        file        its path: it is there whole or not at all, read back and checked, durable when this returns; or a
+                    descriptor or open file, which may be a pipe: then it is neither checked nor synced
+        since       only what came later, on each branch
+        since_file  or an earlier backup: only what that does not have
+        """
+        handle, report = self._handle, _native.BackupReport()
+        name, descriptor = c_target(file)
+        handle.check()
+        with Caller(progress) as caller:
+            options = _native.BackupOptions(
+                since=c_when(since),
+                since_file=None if since_file is None else c_path(since_file, "the path of the earlier backup"),
+                branch=self._branch_name(None),
+                fd=descriptor,
+                lock_timeout_ms=timeout_ms(lock_timeout),
+                progress=caller.callback,
+            )
+            check(lib.chrondb_backup(handle.pointer, name, byref(options), byref(report)))
+        members = [getattr(report, name) for name in BackupReport._fields[:-1]]
+        return BackupReport(*members, incremental=bool(report.incremental))
+
     def _long(self, function: Callable[..., int], progress: Optional[Progress], report: ctypes.Structure) -> None:
         handle = self._handle
         handle.check()
@@ -703,6 +884,10 @@ class ChronDB(Branch):
     def tags(self) -> List[Ref]:
         """All tags, in the order of their names."""
         return self._refs(lib.chrondb_tag_list)
+
+    def remote_branches(self) -> List[Ref]:
+        """What was fetched from other machines: "origin/main" ... They have no time."""
+        return self._refs(lib.chrondb_remote_branch_list)
 
     def _refs(self, function: Callable[..., int]) -> List[Ref]:
         found: List[Ref] = []

@@ -31,7 +31,7 @@ def decode(data: Optional[bytes]) -> str:
     return "" if data is None else data.decode("utf-8", "replace")
 
 
-def meta_of(version: _native.Version) -> Dict[str, str]:
+def meta_of(version: _native.VersionInfo) -> Dict[str, str]:
     """The metadata of a commit."""
     pairs = (decode(version.meta[i]).partition("=") for i in range(version.meta_count))
     return {name: value for name, _, value in pairs}
@@ -281,7 +281,7 @@ class Documents:
 
     @staticmethod
     def _history_steps(history: Resource, loads: Optional[Loads]) -> Iterator[Version]:
-        version = _native.Version()
+        version = _native.VersionInfo()
         steps = Steps(history, lib.chrondb_history_next, version)
         while True:
             with history.lock:
@@ -292,7 +292,7 @@ class Documents:
                 patch = bytes_at(version.patch, version.patch_size)
                 found = Version(
                     key,
-                    _native.OPS[version.op],
+                    _native.OP[version.op],
                     decode(version.commit),
                     from_ns(version.time.seconds, version.time.nanoseconds),
                     decode(version.author),
@@ -357,7 +357,7 @@ class Documents:
 
     @staticmethod
     def _log_steps(log: Resource, values: bool, loads: Optional[Loads]) -> Iterator[Commit]:
-        version = _native.Version()
+        version = _native.VersionInfo()
         changes = ctypes.POINTER(_native.Change)()
         count = ctypes.c_size_t()
         steps = Steps(log, lib.chrondb_log_next, version, byref(changes), byref(count))
@@ -372,7 +372,7 @@ class Documents:
                     decode(version.committer),
                     decode(version.message),
                     meta_of(version),
-                    [Change(changes[i].key.decode(), _native.OPS[changes[i].op]) for i in range(count.value)],
+                    [Change(changes[i].key.decode(), _native.OP[changes[i].op]) for i in range(count.value)],
                 )
                 documents = [log_value(log, i) for i in range(count.value)] if values else []
             for i, data in enumerate(documents):
@@ -397,6 +397,7 @@ class Documents:
         values: bool = True,
         facets: Iterable[str] = (),
         facet_limit: int = 10,
+        explain: bool = False,
         raw: bool = False,
         progress: Optional[Callable[[str, int, int], Any]] = None
     ) -> SearchResult:
@@ -410,6 +411,7 @@ class Documents:
         total             count all hits too
         values            False: no documents
         facets            fields whose values are counted over all hits, the `facet_limit` most frequent of each (0: all)
+        explain           tell the plan, and how each score came about: the hits are ExplainedHit
         raw               documents as Raw
         progress          told of an index that must be built first: progress(phase, done, total)
 
@@ -419,7 +421,7 @@ class Documents:
             raise TypeError("a query is a str, not %s; query() takes a dict" % type(query).__name__)
         fields = field_names(facets)
         options = search_options(
-            table, limit, offset, after, sort, default_operator, total, values, fields, facet_limit
+            table, limit, offset, after, sort, default_operator, total, values, fields, facet_limit, explain
         )
         return open_search(self._snapshot(None), query, b"", options, fields, self._loader(raw), progress)
 

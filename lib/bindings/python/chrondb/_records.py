@@ -126,6 +126,19 @@ class Event(NamedTuple):
     """The document; None after a delete."""
 
 
+class Comparison(NamedTuple):
+    """How two commits stand to each other."""
+
+    ours: Optional[str]
+    """None before the first commit, which has no news for anybody."""
+    theirs: Optional[str]
+    same_documents: bool
+    our_news: bool
+    """It brings a version that `theirs` does not have,"""
+    their_news: bool
+    """and the other way round."""
+
+
 class Conflict(NamedTuple):
     """What both sides of a merge changed. A value that is not there is ABSENT."""
 
@@ -167,6 +180,57 @@ class Hit(NamedTuple):
     """None: the order does not depend on it, and it was not worked out."""
     value: Any
     """The document; None with values=False."""
+
+
+class Score(NamedTuple):
+    """How a score came about: a part of the nearest one before it with a smaller depth."""
+
+    depth: int
+    value: float
+    text: str
+
+
+class ExplainedHit(Hit):
+    """A Hit of a search with explain=True; `scores` is a list of Score."""
+
+    scores: List[Score] = []
+
+
+class Step(NamedTuple):
+    """A step of a search's plan: a part of the nearest one before it with a smaller depth."""
+
+    depth: int
+    kind: str
+    """"term", "phrase", "and", "range" ..."""
+    text: str
+    """What it looks for, or ""."""
+    how: str
+    """"block-max", "exhaustive", "leapfrog" ..., or ""."""
+    df: int
+    """Documents that it finds; superseded versions count too."""
+    documents: int
+    """Of how many that have the field."""
+    weight: float
+    average_length: float
+    """Words in the field."""
+    forms: int
+    """Words that a wildcard or a fuzzy word stands for."""
+    postings: int
+    blocks: int
+    """Of postings, that were read,"""
+    skipped: int
+    """and that were passed over."""
+    verified: int
+    """Documents that had to be read."""
+
+
+class SearchStats(NamedTuple):
+    """What a search with explain=True read."""
+
+    segments: int
+    """Of the index."""
+    caught_up: int
+    """Documents that the index did not have yet, read from git."""
 
 
 class Setting(NamedTuple):
@@ -255,6 +319,31 @@ class ReindexReport(NamedTuple):
     commits: int
     keys: int
     bytes: int
+
+
+class BackupReport(NamedTuple):
+    """What backup() wrote."""
+
+    bytes: int
+    objects: int
+    commits: int
+    branches: int
+    tags: int
+    incremental: bool
+    """It stands on commits that it does not hold."""
+
+
+class RestoreReport(NamedTuple):
+    """What restore_backup() read, and what became of the database."""
+
+    bytes: int
+    objects: int
+    commits: int
+    branches: int
+    tags: int
+    incremental: bool
+    status: str
+    """"created", "updated" or "unchanged"."""
 
 
 class ImportReport(NamedTuple):

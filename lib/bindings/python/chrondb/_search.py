@@ -4,13 +4,14 @@ import ctypes
 import json
 import math
 from ctypes import byref, string_at
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from . import _native
-from ._errors import ChronDBError, UsageError, check
-from ._handles import Caller, Resource, Steps, buffer_text, give_buffer, take_buffer
+from ._errors import ChronDBError, UsageError, check, text
+from ._handles import Caller, Resource, Steps, buffer_text
 from ._native import lib
-from ._records import Facet, Hit
+from ._records import ExplainedHit, Facet, Hit, Score, SearchStats, Step
+from ._text import c_json, written
 from ._values import Loads, c_optional, c_text, load_document
 
 Progress = Callable[[str, int, int], Any]
@@ -35,7 +36,14 @@ class SearchResult(Iterator[Hit]):
                     return
                 key, score = hit.key.decode(), None if math.isnan(hit.score) else hit.score
                 data = None if hit.value is None else string_at(hit.value, hit.value_size)
-            yield Hit(key, score, None if data is None else load_document(data, loads, key))
+                scores = [score_of(hit.scores[i]) for i in range(hit.score_count)]
+            value = None if data is None else load_document(data, loads, key)
+            if scores:
+                explained = ExplainedHit(key, score, value)
+                explained.scores = scores
+                yield explained
+            else:
+                yield Hit(key, score, value)
 
     def __iter__(self) -> "SearchResult":
         return self
@@ -82,6 +90,47 @@ class SearchResult(Iterator[Hit]):
         return found
 
 
+    @property
+    def plan(self) -> List[Step]:
+        """The steps of the search's plan, with explain=True."""
+        found: List[Step] = []
+        step = _native.Step()
+        while self._ask(lib.chrondb_search_step, len(found), byref(step)) == 0:
+            members = (getattr(step, name) for name in Step._fields)
+            found.append(Step(*[text(member) if isinstance(member, bytes) else member for member in members]))
+        return found
+
+    @property
+    def stats(self) -> SearchStats:
+        """What was read, with explain=True."""
+        stats = _native.SearchStats()
+        self._ask(lib.chrondb_search_get_stats, byref(stats))
+        return SearchStats(stats.segments, stats.caught_up)
+
+    def highlight(self, document: Union[str, bytes]) -> List[Tuple[int, int]]:
+        """Which bytes of a hit's document, a Raw as a rule, match the query: words inside of strings, and whole numbers
+        and literals. Pairs of start and end, which ascend and do not overlap.
+
+        >>> with ChronDB(directory) as db:
+        ...     _ = db.put("page:1", Raw('{"title": "Travelling with Alice"}'))
+        ...     search = db.search("alice", raw=True)
+        ...     hit = next(search)
+        ...     [hit.value[start:end] for start, end in search.highlight(hit.value)]
+        [b'Alice']
+        """
+        data, marks, count = c_json(document), ctypes.POINTER(_native.Mark)(), ctypes.c_size_t()
+        self._search.handle.check()
+        with self._search.lock:
+            pointer = self._search.pointer
+            check(lib.chrondb_search_highlight(pointer, data, len(data), byref(marks), byref(count)))
+            return [(marks[i].start, marks[i].end) for i in range(count.value)]
+
+
+def score_of(score: _native.Score) -> Score:
+    """How a score came about."""
+    return Score(score.depth, score.value, text(score.text) or "")
+
+
 def search_options(
     table: Optional[str],
     limit: Optional[int],
@@ -93,6 +142,7 @@ def search_options(
     values: bool,
     fields: List[bytes],
     facet_limit: int,
+    explain: bool,
 ) -> _native.SearchOptions:
     """The options for the library. To ask for no hits means to count them."""
     if default_operator not in ("or", "and"):
@@ -112,6 +162,7 @@ def search_options(
         facets=(ctypes.c_char_p * len(fields))(*fields) if fields else None,
         facet_count=len(fields),
         facet_limit=facet_limit,
+        explain=explain,
     )
 
 
@@ -132,16 +183,6 @@ def query_branch(ast: bytes) -> Optional[str]:
         return None
 
 
-def mark(text: bytes, line: int, column: int) -> str:
-    """The line of a query that an error is about, and a caret below the place."""
-    buffer = take_buffer()
-    try:
-        check(lib.chrondb_search_mark(byref(buffer), text, len(text), line, column))
-        return string_at(buffer.data, buffer.size).decode("utf-8", "replace").rstrip("\n")
-    finally:
-        give_buffer(buffer)
-
-
 def open_search(
     snapshot: Resource,
     query: Optional[str],
@@ -155,15 +196,16 @@ def open_search(
     search = Resource(snapshot.handle, lib.chrondb_search_free, snapshot)
     caller = Caller(progress)
     options.progress = caller.callback
-    text = ast if query is None else c_text(query, "a query", "invalid_query")
+    data = ast if query is None else c_text(query, "a query", "invalid_query")
     try:
         with caller:
             if query is None:
                 search.open(lib.chrondb_search_open_ast, snapshot.pointer, ast, len(ast), byref(options))
             else:
-                search.open(lib.chrondb_search_open, snapshot.pointer, text, byref(options))
+                search.open(lib.chrondb_search_open, snapshot.pointer, data, byref(options))
     except UsageError as error:
         if error.name == "invalid_query" and error.line and error.column:
-            error.args = ("%s\n%s" % (error.message, mark(text, error.line, error.column)),)
+            mark = written(lib.chrondb_search_mark, data, len(data), error.line, error.column)
+            error.args = ("%s\n%s" % (error.message, mark.decode("utf-8", "replace").rstrip("\n")),)
         raise
     return SearchResult(search, fields, bool(options.total or options.count_only), loads)

@@ -71,7 +71,7 @@ class Watch(Iterator[Event]):
             key, value = event.key.decode(), bytes_at(event.value, event.value_size)
             found = Event(
                 key,
-                _native.OPS[event.op],
+                _native.OP[event.op],
                 decode(event.branch),
                 decode(event.commit),
                 from_ns(event.time.seconds, event.time.nanoseconds),

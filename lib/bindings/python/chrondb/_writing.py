@@ -108,6 +108,12 @@ def document_arguments(
     return name, text, len(text), precondition
 
 
+def c_line(line: Any, dump: Dumps) -> bytes:
+    """A line of NDJSON for the library: a dict, or its text."""
+    text = line.encode() if isinstance(line, str) else line
+    return text if isinstance(text, bytes) else c_document(text, dump)
+
+
 def result_of(result: _native.Result) -> Result:
     """What became of a write."""
     commit = decode(result.commit) or None
@@ -176,6 +182,12 @@ class Transaction:
     ) -> None:
         """Only a precondition, as for put()."""
         self._add(lib.chrondb_batch_check, c_key(key), condition(if_absent, if_exists, if_match))
+
+    def add_json(self, operation: Any) -> None:
+        """An operation as JSON, as chrondb-batch(1) reads them, as a dict or as text: {"op": "put", "key": K, "value": V,
+        "if_match": COMMIT} ..."""
+        text = c_line(operation, self._dumps)
+        self._add(lib.chrondb_batch_add_json, text, len(text), None)
 
     def restore(self, key: str, when: When, *, if_match: Optional[str] = None) -> None:
         """The document as it was at a moment; DocumentNotFoundError at once if there was none."""

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The C library of chrondb, `chrondb.h`, declared for Rust: nothing else. The header is the manual, of what functions
-//! do, who owns what, and which errors there are. `declare.py` writes the declarations anew where it has changed, and
-//! tests have a C compiler compare each with it. The crate `chrondb` is the safe way to all of this.
+//! do, who owns what, and which errors there are. `lib/bindings/declare.py` writes the declarations anew where it has
+//! changed, and tests have a C compiler compare each with it. The crate `chrondb` is the safe way to all of this.
 //!
 //! `libchrondb.a` is linked, with all it needs, and none of its symbols but `chrondb_*` is seen outside: a libgit2 of
 //! another version may be in the same program. It is looked for in the directory that the environment variable

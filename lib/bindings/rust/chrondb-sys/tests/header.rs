@@ -210,7 +210,7 @@ fn declarations_mean_what_the_header_says() {
     let ours = parse(SOURCE);
     assert!(ours.functions.len() > 80 && ours.structs.len() > 20, "the source was not understood");
     if let Err(complaints) = compile(&ours.to_c()) {
-        panic!("run chrondb-sys/declare.py: src/lib.rs and chrondb.h differ:\n{complaints}");
+        panic!("run lib/bindings/declare.py: src/lib.rs and chrondb.h differ:\n{complaints}");
     }
     // What differs is found.
     let other = SOURCE.replacen("key: *const c_char", "key: *mut c_char", 1);
@@ -239,7 +239,7 @@ fn nothing_of_the_header_is_missing() {
     let (_, words) = header_words();
     let of_ours = |word: &&String| word.starts_with("chrondb_") || word.starts_with("CHRONDB_");
     let missing: Vec<_> = words.iter().filter(of_ours).filter(|word| !known.contains(*word)).collect();
-    assert!(missing.is_empty(), "run chrondb-sys/declare.py: src/lib.rs lacks {missing:?} of chrondb.h");
+    assert!(missing.is_empty(), "run lib/bindings/declare.py: src/lib.rs lacks {missing:?} of chrondb.h");
 }
 
 #[test]
