@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${CHRONDB_BUILD_DIR:-$PWD/build}/tsan
-tests='test_crowd test_library test_catalog_readers'
+tests='test_api test_background test_catalog_readers test_crowd test_import test_library test_search_run'
 
 # shellcheck disable=SC2086
 if ! { cmake --preset tsan -B "$build" && cmake --build "$build" -j "$(nproc)" --target $tests; } >"$build.log" 2>&1; then
