@@ -2,23 +2,9 @@
  *
  * Any bytes as a query in JSON: refused with a place in the text, or a tree that can be printed and is the same when it
  * is read again. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "query/ast.h"
 #include "util/error.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s (last error: %s)\n", __FILE__, __LINE__, #condition,                            \
-                    chrondb_last_error()->message);                                                                    \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check_error(size_t size)
 {
@@ -64,8 +50,6 @@ static void check_again(const struct cdb_query_ast *ast, const char *text, size_
     cdb_buf_release(&printed);
     cdb_arena_release(&arena);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,23 +2,9 @@
  *
  * Any bytes as the header of a bundle, and what follows it as the note of a backup: what is accepted holds names that
  * git allows, and, written again, is read as the same. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/bundle.h"
 #include "store/refs.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check_same(const struct cdb_bundle_list *a, const struct cdb_bundle_list *b)
 {
@@ -72,8 +58,6 @@ static void check_header(const char *text, size_t len)
     cdb_bundle_release(&bundle);
     cdb_buf_release(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

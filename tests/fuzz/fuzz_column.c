@@ -2,24 +2,10 @@
  *
  * Reading and merging columns of any bytes, of which all checksums are right. An input is the number of documents (2
  * bytes) and a column. It is tried as it is, and with the footer's numbers made to fit. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "index/bytes.h"
 #include "index/column_file.h"
 #include "index/column_merge.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static bool is_answer(int result)
 {
@@ -157,8 +143,6 @@ static void make_fit(unsigned char *bytes, size_t len, uint32_t docs)
     cdb_le_put32(footer + 12, docs);
     cdb_le_put64(footer + 16, column.ordinals);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,22 +2,9 @@
  *
  * Any bytes as a commit object, which is then written anew; and as the message and metadata of one: what is written is
  * read again as it was. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "store/commit.h"
 #include "util/time.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define META_MAX 16
 
@@ -199,8 +186,6 @@ static void check_written(const uint8_t *data, size_t size)
     check_again(&spec);
     free(copy);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,11 +2,7 @@
  *
  * Any text as a cursor, any bytes as what a cursor says (with a right checksum), and what it says as a page of a
  * search: its hits are behind what it names, whatever weights and keys somebody made up. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "index/bytes.h"
 #include "index/ft_build.h"
 #include "index/ft_view.h"
@@ -14,15 +10,6 @@
 #include "query/parse.h"
 #include "query/search.h"
 #include "text/analyzer.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 struct base {
     struct cdb_analyzer *analyzer;
@@ -126,8 +113,6 @@ static void check_bytes(struct base *base, const uint8_t *data, size_t size)
     free(bytes);
     free(text);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

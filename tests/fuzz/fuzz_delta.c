@@ -2,22 +2,8 @@
  *
  * The first two bytes tell how the rest is cut in two. Any two texts: the deltas of all makers make the second of the
  * first again. Any bytes as a delta: what is applied has the size that it says, anything else leaves nothing behind. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/delta.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define RESULT_MAX ((size_t)1 << 20)
 
@@ -62,8 +48,6 @@ static void check_any(const struct text *base, const struct text *delta)
         CHECK(result == CHRONDB_EDAMAGED && out.len == 0);
     cdb_buf_release(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reading documents into scalars, and encoding these. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "index/document.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void ask_value(const struct cdb_scalar *scalar, struct cdb_buf *out)
 {
@@ -53,8 +39,6 @@ static void ask_paths(const struct cdb_paths *paths)
     cdb_buf_release(&text);
     free(order);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

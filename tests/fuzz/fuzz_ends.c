@@ -2,26 +2,12 @@
  *
  * Any bytes as ends of a segment, as they are and with all checksums put right: what is accepted gives an end, or says
  * that it is damaged, for each document; the same after ends were added, and cut. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "index/bytes.h"
 #include "index/ends.h"
 #include "index/ft_pages.h"
 
 #define DOCS_MAX (1u << 20)
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static int from_of(void *context, uint32_t doc, uint32_t *position)
 {
@@ -94,18 +80,8 @@ static void sign(unsigned char *data, size_t size)
     cdb_le_put32(data + 12, cdb_index_crc(crc, table, (size_t)pages * 4));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned char *bytes = calloc(size > 0 ? size : 1, 1);
-
-    CHECK(bytes != NULL);
-    if (size > 0)
-        memcpy(bytes, data, size);
-    check(bytes, size);
-    sign(bytes, size);
-    check(bytes, size);
-    free(bytes);
+    fuzz_signed(data, size, check, sign);
     return 0;
 }

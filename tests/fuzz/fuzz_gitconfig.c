@@ -2,22 +2,8 @@
  *
  * Any bytes as a git configuration: what is accepted can be changed in one variable, and all others, and their order,
  * stay as they were. The first line, up to the newline, is the value to set. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/gitconfig.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define NAME "chrondb.search.language"
 
@@ -61,8 +47,6 @@ static void check_edit(const char *text, size_t len, const char *value, const st
     cdb_buf_release(&after);
     cdb_buf_release(&got);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

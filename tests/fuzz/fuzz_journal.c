@@ -2,23 +2,11 @@
  *
  * Any bytes as a record, as a half of the journal, and as what a record is made of: what is accepted lies within its
  * bytes and is written again as it was; nothing behind the chain's end is taken. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <zlib.h>
 
+#include "fuzz/fuzz.h"
 #include "store/journal.h"
 #include "store/objects.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static uint32_t get_u32(const unsigned char *p)
 {
@@ -210,8 +198,6 @@ static void check_built(const unsigned char *data, size_t size)
     cdb_buf_release(&objects);
     cdb_buf_release(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

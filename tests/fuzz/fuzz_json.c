@@ -2,17 +2,11 @@
 /* Any bytes as JSON. Two texts, for patches and differences, are parted by the first byte ff (which is in no valid
  * text); without one the input is halved. */
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "chrondb.h"
 #include "doc/json.h"
 #include "doc/string.h"
+#include "fuzz/fuzz.h"
 #include "util/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool holds, const char *what)
 {

@@ -2,22 +2,8 @@
  *
  * Any bytes as a key, as the name of a directory or file, and as two keys apart: the map from keys to paths is
  * injective, its inverse is its inverse, and names are such as git accepts. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/key.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check_name(const char *name, bool is_file)
 {
@@ -122,8 +108,6 @@ static void check_two(const char *text, size_t len)
     if (strcmp(a.dir, b.dir) == 0 && strcmp(a.file, b.file) == 0)
         CHECK(a.key_len == b.key_len && memcmp(a.key, b.key, a.key_len) == 0);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,12 +3,10 @@
  * Lines of import: whatever they hold, a line is refused with a message or means an operation on a valid key with a
  * valid document, and means the same when it is read again. */
 #include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "db/line.h"
 #include "doc/json.h"
+#include "fuzz/fuzz.h"
 #include "store/key.h"
 #include "util/error.h"
 
@@ -32,8 +30,6 @@ static void check(const struct cdb_line *parsed)
     for (size_t at = 0; at < parsed->meta.len; at += strlen(parsed->meta.ptr + at) + 1)
         MUST(strchr(parsed->meta.ptr + at, '=') != NULL);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,22 +2,9 @@
  *
  * Any bytes as a manifest, as they are and with the checksum put right: what is accepted names a contiguous range, and
  * is written again as it was. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "index/bytes.h"
 #include "index/manifest.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check(const unsigned char *data, size_t size)
 {
@@ -60,18 +47,8 @@ static void sign(unsigned char *data, size_t size)
     cdb_le_put32(data + 12, cdb_index_crc(cdb_index_crc(0, data, 12), data + 16, size - 16));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned char *bytes = calloc(size > 0 ? size : 1, 1);
-
-    CHECK(bytes != NULL);
-    if (size > 0)
-        memcpy(bytes, data, size);
-    check(bytes, size);
-    sign(bytes, size);
-    check(bytes, size);
-    free(bytes);
+    fuzz_signed(data, size, check, sign);
     return 0;
 }

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Any three texts as a base and two sides, parted by the byte ff (which is in no valid text). */
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "chrondb.h"
 #include "doc/equal.h"
 #include "doc/json.h"
 #include "doc/merge.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/fuzz.h"
 
 struct merged {
     struct cdb_buf text, conflicts;

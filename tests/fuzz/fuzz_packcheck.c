@@ -4,28 +4,13 @@
  * has as many objects as it says, each with an id and a type. */
 #include <mbedtls/sha1.h>
 #include <mbedtls/version.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/packcheck.h"
 
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
 #define mbedtls_sha1 mbedtls_sha1_ret
 #endif
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,22 +2,8 @@
  *
  * The first two bytes tell how long the index is, the rest is the pack. The checksums that an attacker would put right
  * are put right. Any bytes: whatever opens can be read within its bounds, each object is whole or an error. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/packfile.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define OBJECT_MAX ((size_t)1 << 20)
 #define OBJECTS    64
@@ -43,8 +29,6 @@ static void check_object(struct cdb_packfile *file, uint32_t position)
         CHECK(result == CHRONDB_EDAMAGED && why != NULL && out.len == 0);
     cdb_buf_release(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,25 +2,11 @@
  *
  * Any bytes as a query, with both default operators: refused with a place in the text, or a tree that keeps what its
  * header promises and that means the same when it is printed and read again. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "query/lex.h"
 #include "query/parse.h"
 #include "util/error.h"
 #include "util/utf8.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s (last error: %s)\n", __FILE__, __LINE__, #condition,                            \
-                    chrondb_last_error()->message);                                                                    \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check_error(const char *text, size_t len)
 {
@@ -161,8 +147,6 @@ static void check_print(const struct cdb_query_node *root, enum cdb_query_operat
     cdb_buf_release(&text);
     cdb_arena_release(&arena);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,22 +2,9 @@
  *
  * Any bytes as a segment, as they are and with all checksums put right: every question about it ends, within its bytes,
  * with an answer or with the word that it is damaged. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "index/bytes.h"
 #include "index/view.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static bool is_answer(int result)
 {
@@ -190,8 +177,6 @@ static void sign(unsigned char *data, size_t size)
     }
     cdb_le_put32(data + 12, cdb_index_crc(cdb_index_crc(0, data, 12), data + 16, head - 16));
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,24 +2,11 @@
  *
  * Any bytes as a tail, as they are and with the checksums put right: what is read is a chain, each record whole, and
  * what it changed can be asked for. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "index/bytes.h"
 #include "index/tail.h"
 #include "index/view.h"
 #include "util/time.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define GENERATION UINT64_C(0x0123456789abcdef)
 
@@ -132,18 +119,8 @@ static void sign(unsigned char *data, size_t size)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned char *bytes = calloc(size > 0 ? size : 1, 1);
-
-    CHECK(bytes != NULL);
-    if (size > 0)
-        memcpy(bytes, data, size);
-    check(bytes, size);
-    sign(bytes, size);
-    check(bytes, size);
-    free(bytes);
+    fuzz_signed(data, size, check, sign);
     return 0;
 }

@@ -2,22 +2,9 @@
  *
  * Any bytes as text, in the language that the first one chooses: what analyzer.h promises of tokens and of folding, and
  * the same tokens without the path for ASCII and without a cache. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/fuzz.h"
 #include "text/analyzer.h"
 #include "util/utf8.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check_utf8(const char *text, size_t len)
 {
@@ -79,8 +66,6 @@ static void check_fold(struct cdb_analyzer *analyzer, const char *text, size_t l
     cdb_buf_release(&folded);
     cdb_buf_release(&again);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

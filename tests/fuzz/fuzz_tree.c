@@ -2,23 +2,9 @@
  *
  * Any bytes as a tree object: what parses is in git's order without duplicates, can be looked up as a directory of the
  * fan-out, and is written to what parses to the same again; what is canonical is written byte for byte. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "chrondb.h"
+#include "fuzz/fuzz.h"
 #include "store/fan.h"
 #include "store/tree.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define ENTRY_MIN 24 /* one digit, a blank, one byte of name, a NUL, an id */
 
@@ -110,8 +96,6 @@ static void check_again(struct cdb_tree_entry *entries, size_t count, const stru
     free(again);
     cdb_buf_release(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,22 +2,9 @@
  *
  * Any bytes as a WHEN, as a time and as numbers of seconds. What is accepted must say the same when it is said again.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "db/when.h"
+#include "fuzz/fuzz.h"
 #include "util/time.h"
-
-/* Not assert(): release builds are run over the corpus too. */
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #define TEXT_MAX 4096
 
@@ -156,8 +143,6 @@ static void check_calendar(int64_t seconds, int32_t nanoseconds)
             check_moment(time);
     }
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
