@@ -13,14 +13,17 @@
 /* A reading. Objects are numbered, and each member (a name under a path) knows the last object that it was in: if it
  * comes again in the same one, the document has duplicate names, and is read anew by way of a tree. That cannot be
  * missed: within an object, objects that lie deeper have longer paths; unless the path is as deep as they go, and then
- * the tree is taken as well. */
+ * the tree is taken as well; and also where a document has too many fields. */
 struct walk {
     struct cdb_document *document;
     struct cdb_paths *paths;
     const char *json;
     size_t len;
     uint32_t member; /* the last one: for guessing the next */
+    uint32_t first;  /* members whose object is below were not in this document yet */
+    uint32_t fields; /* counted so far */
     bool needs_tree;
+    bool too_many;       /* fields: there is no use in going on */
     struct cdb_buf name; /* one that had escapes */
 };
 
@@ -71,22 +74,32 @@ static int add_scalar(struct walk *walk, uint32_t path, enum cdb_json_type type,
     return 0;
 }
 
+struct name {
+    const char *text;
+    size_t len;
+};
+
+/* A name without its quotes. */
+static int read_name(struct walk *walk, const char *text, size_t len, struct name *name)
+{
+    *name = (struct name){text + 1, len - 2};
+    if (memchr(text, '\\', len) == NULL)
+        return 0;
+    cdb_buf_clear(&walk->name);
+    cdb_json_string_decode(text, len, &walk->name);
+    *name = (struct name){cdb_buf_str(&walk->name), walk->name.len};
+    return cdb_buf_check(&walk->name);
+}
+
 /* The member with a name that is given with its quotes, or NULL without memory. */
 static struct cdb_path_member *find_member(struct walk *walk, uint32_t parent, const char *text, size_t len)
 {
-    uint32_t number;
+    struct name name;
 
-    if (memchr(text, '\\', len) == NULL) {
-        number = cdb_paths_member(walk->paths, parent, text + 1, len - 2, walk->member);
-    } else {
-        cdb_buf_clear(&walk->name);
-        cdb_json_string_decode(text, len, &walk->name);
-        if (cdb_buf_check(&walk->name) != 0)
-            return NULL;
-        number = cdb_paths_member(walk->paths, parent, cdb_buf_str(&walk->name), walk->name.len, walk->member);
-    }
-    walk->member = number;
-    return number != 0 ? &walk->paths->members[number] : NULL;
+    if (read_name(walk, text, len, &name) != 0)
+        return NULL;
+    walk->member = cdb_paths_member(walk->paths, parent, name.text, name.len, walk->member);
+    return walk->member != 0 ? &walk->paths->members[walk->member] : NULL;
 }
 
 /* The path of scalars that are in no object: that of the member named "". */
@@ -119,6 +132,11 @@ static int take_name(struct walk *walk, const struct cdb_lexer *lexer, const str
 
     if (member == NULL)
         return CHRONDB_ESYSTEM;
+    if (member->object < walk->first) {
+        if (walk->fields >= CDB_PATH_FIELDS)
+            walk->needs_tree = walk->too_many = true;
+        walk->fields += member->parts;
+    }
     if (member->object == level->object || member->clamped)
         walk->needs_tree = true;
     member->object = level->object;
@@ -146,7 +164,8 @@ static int walk_text(struct walk *walk)
     if (!cdb_lexer_init(&lexer, walk->json, walk->len))
         return CHRONDB_EINVALID;
     levels[0] = (struct level){CDB_PATH_ROOT, 0};
-    while (result == 0) {
+    walk->first = walk->paths->objects + 1;
+    while (result == 0 && !walk->too_many) {
         switch (cdb_lexer_next(&lexer)) {
         case CDB_LEX_ERROR:
             return CHRONDB_EINVALID;
@@ -177,15 +196,44 @@ static int walk_text(struct walk *walk)
 struct open {
     uint32_t path, end; /* the node behind it */
     bool object;
+    bool beyond; /* names in it are no fields */
 };
+
+/* The path of a name's value in `in`. Seen in this document are members whose object is walk->first. */
+static int enter(struct walk *walk, const struct open *in, const char *text, size_t len, struct open *value)
+{
+    struct cdb_path_member *member;
+    struct name name;
+
+    value->path = in->path;
+    value->beyond = in->beyond;
+    if (!value->beyond && walk->fields >= CDB_PATH_FIELDS) {
+        if (read_name(walk, text, len, &name) != 0)
+            return CHRONDB_ESYSTEM;
+        member = &walk->paths->members[cdb_paths_known_member(walk->paths, in->path, name.text, name.len)];
+        value->beyond = member->object != walk->first;
+    }
+    if (value->beyond)
+        return 0;
+    member = find_member(walk, in->path, text, len);
+    if (member == NULL)
+        return CHRONDB_ESYSTEM;
+    walk->fields += member->object != walk->first ? member->parts : 0;
+    member->object = walk->first;
+    value->path = member->path;
+    return 0;
+}
 
 static int walk_nodes(struct walk *walk, const struct cdb_json *json, const struct cdb_names *names)
 {
     struct open open[CHRONDB_MAX_DEPTH + 1];
-    uint32_t path = CDB_PATH_ROOT, node = 0;
+    struct open value = {.path = CDB_PATH_ROOT};
+    uint32_t node = 0;
     unsigned depth = 0;
 
-    open[0] = (struct open){CDB_PATH_ROOT, json->count, false};
+    open[0] = (struct open){CDB_PATH_ROOT, json->count, false, false};
+    walk->first = number_object(walk->paths);
+    walk->fields = 0;
     while (node < json->count) {
         const struct cdb_json_node *at = &json->nodes[node];
         const char *text = json->text + at->start;
@@ -194,24 +242,21 @@ static int walk_nodes(struct walk *walk, const struct cdb_json *json, const stru
         while (node == open[depth].end)
             depth--;
         if (!open[depth].object) {
-            path = open[depth].path;
+            value = open[depth];
         } else if (cdb_names_is_shadowed(names, node)) {
             node = json->nodes[node + 1].next;
             continue;
         } else {
-            const struct cdb_path_member *member = find_member(walk, open[depth].path, text, len);
-
-            if (member == NULL)
+            if (enter(walk, &open[depth], text, len, &value) != 0)
                 return CHRONDB_ESYSTEM;
-            path = member->path;
             at = &json->nodes[++node];
             text = json->text + at->start;
             len = at->end - at->start;
         }
         if (at->type == CDB_JSON_ARRAY || at->type == CDB_JSON_OBJECT)
-            open[++depth] = (struct open){path, at->next, at->type == CDB_JSON_OBJECT};
-        else if ((path == CDB_PATH_ROOT && find_top(walk, &path) != 0) ||
-                 add_scalar(walk, path, (enum cdb_json_type)at->type, text, len) != 0)
+            open[++depth] = (struct open){value.path, at->next, at->type == CDB_JSON_OBJECT, value.beyond};
+        else if ((value.path == CDB_PATH_ROOT && find_top(walk, &value.path) != 0) ||
+                 add_scalar(walk, value.path, (enum cdb_json_type)at->type, text, len) != 0)
             return CHRONDB_ESYSTEM;
         node++;
     }

@@ -3,7 +3,13 @@
  * A JSON document as a list of its scalars, each with its path, in the order of the text. Elements of an array have
  * the array's path. Of members of an object with the same name only the last counts, as everywhere in chrondb; members
  * whose paths are the same by way of dots ("a.b" and "b" in "a") all count. No recursion; no allocation for a scalar
- * once the lists have grown. */
+ * once the lists have grown.
+ *
+ * A document may be nothing but names, millions of them, and each path costs much more than its text. So they are
+ * counted as they come: each name once at each path where it stands, one with dots as often as it has components. When
+ * CDB_PATH_FIELDS have been counted, what is in any other name counts for the field that the name stands in (at the
+ * top for that of scalars in no object), however deep it lies. What a document is does not depend on others that were
+ * read with the same paths. */
 #ifndef CDB_INDEX_DOCUMENT_H
 #define CDB_INDEX_DOCUMENT_H
 

@@ -121,7 +121,7 @@ static int reserve(struct cdb_paths *paths, size_t len)
 }
 
 static uint32_t add_member(struct cdb_paths *paths, uint32_t parent, const char *name, size_t len, uint32_t path,
-                           bool clamped)
+                           unsigned parts, bool clamped)
 {
     uint32_t *slot = find_slot(paths, parent, name, len);
 
@@ -130,6 +130,7 @@ static uint32_t add_member(struct cdb_paths *paths, uint32_t parent, const char 
                                                      .name = (uint32_t)paths->names.len,
                                                      .name_len = (uint32_t)len,
                                                      .path = path,
+                                                     .parts = (uint16_t)(parts > 0 ? parts : 1),
                                                      .clamped = clamped};
     cdb_buf_add(&paths->names, name, len);
     return *slot;
@@ -145,7 +146,7 @@ static uint32_t child(struct cdb_paths *paths, uint32_t parent, const char *name
         return number;
     if (reserve(paths, len) != 0)
         return 0;
-    number = add_member(paths, parent, name, len, (uint32_t)paths->count, false);
+    number = add_member(paths, parent, name, len, (uint32_t)paths->count, 1, false);
     paths->paths[paths->count++] = (struct cdb_path){parent, depth, paths->members[number].name, (uint32_t)len};
     return number;
 }
@@ -155,6 +156,7 @@ static uint32_t make_member(struct cdb_paths *paths, uint32_t parent, const char
 {
     const char *at = name, *end = name + len, *dot = memchr(name, '.', len);
     uint32_t path = parent, number;
+    unsigned parts = 0;
 
     if (dot == NULL && paths->paths[parent].depth < CDB_PATH_DEPTH)
         return child(paths, parent, name, len);
@@ -166,8 +168,9 @@ static uint32_t make_member(struct cdb_paths *paths, uint32_t parent, const char
         if (number == 0)
             return 0;
         path = paths->members[number].path;
+        parts++;
     }
-    return reserve(paths, len) == 0 ? add_member(paths, parent, name, len, path, at <= end) : 0;
+    return reserve(paths, len) == 0 ? add_member(paths, parent, name, len, path, parts, at <= end) : 0;
 }
 
 uint32_t cdb_paths_member(struct cdb_paths *paths, uint32_t parent, const char *name, size_t len, uint32_t after)
@@ -186,6 +189,11 @@ uint32_t cdb_paths_member(struct cdb_paths *paths, uint32_t parent, const char *
         number = make_member(paths, parent, name, len);
     paths->members[after].follows = number;
     return number;
+}
+
+uint32_t cdb_paths_known_member(const struct cdb_paths *paths, uint32_t parent, const char *name, size_t len)
+{
+    return *find_slot(paths, parent, name, len);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  *
  * A document that is itself a scalar (or an array of them) has the path "", the same as the member named "".
  * A path has at most CDB_PATH_DEPTH components; what lies deeper (which only dotted names can) counts for its ancestor
- * there, in documents and in queries. */
+ * there, in documents and in queries. And a document has about CDB_PATH_FIELDS paths at most: document.h. */
 #ifndef CDB_INDEX_PATH_H
 #define CDB_INDEX_PATH_H
 
@@ -18,9 +18,10 @@
 #include "chrondb.h"
 #include "util/buf.h"
 
-#define CDB_PATH_DEPTH CHRONDB_MAX_DEPTH
-#define CDB_PATH_ROOT  0          /* the document itself, no path: the parent of paths of one component */
-#define CDB_PATH_NONE  UINT32_MAX /* no such path */
+#define CDB_PATH_DEPTH  CHRONDB_MAX_DEPTH
+#define CDB_PATH_FIELDS 100000     /* a path takes about a kilobyte while it is indexed */
+#define CDB_PATH_ROOT   0          /* the document itself, no path: the parent of paths of one component */
+#define CDB_PATH_NONE   UINT32_MAX /* no such path */
 
 struct cdb_path {
     uint32_t parent;
@@ -34,6 +35,7 @@ struct cdb_path_member {
     uint32_t path;    /* where it leads: a child of `parent`, or deeper if the name has dots */
     uint32_t follows; /* the member that came after this one the last time: a guess */
     uint32_t object;  /* the last object that had it, as a number of the document's reader */
+    uint16_t parts;   /* components of the name, CDB_PATH_DEPTH at most */
     bool clamped;     /* the path would be too deep */
 };
 
@@ -76,5 +78,7 @@ size_t cdb_paths_step(const struct cdb_paths *paths, uint32_t previous, uint32_t
 /* The member `name` of an object at `parent`, new if need be; `after` is the member before it, or 0. Its number, or 0
  * without memory (the error is set). */
 uint32_t cdb_paths_member(struct cdb_paths *paths, uint32_t parent, const char *name, size_t len, uint32_t after);
+/* The same if it is there, else 0. */
+uint32_t cdb_paths_known_member(const struct cdb_paths *paths, uint32_t parent, const char *name, size_t len);
 
 #endif

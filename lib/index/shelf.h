@@ -15,7 +15,7 @@
 #include "util/oid.h"
 
 #define CDB_SHELF_VERSION      1
-#define CDB_ANALYSIS_VERSION   1          /* raised when the same documents make other words or values than before */
+#define CDB_ANALYSIS_VERSION   2          /* raised when the same documents make other words or values than before */
 #define CDB_SHELF_MAX          (1u << 20) /* bytes */
 #define CDB_SHELF_REF_MAX      4096
 #define CDB_SHELF_LANGUAGE_MAX 31

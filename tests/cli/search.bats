@@ -329,6 +329,15 @@ user:3'
 
 # ---- what goes wrong ----
 
+@test "a document of more fields than are indexed, in bounded memory" {
+    seq 200000 | awk '{ printf "%s\"f%d\":\"w%d\"", (NR > 1 ? "," : "{"), $1, $1 } END { print "}" }' >many.json
+    [ -n "$CHRONDB_SANITIZE" ] || ulimit -v 250000
+    "$CHRONDB" put many:1 @many.json >/dev/null
+    same 'in a field' many:1 "$(keys f77:w77)"
+    same 'a word beyond' many:1 "$(keys w199999)"
+    same 'a field beyond' '' "$(keys f199999:w199999)"
+}
+
 @test "a query that is malformed: why, and where" {
     fill
     try search 'name:(alice'

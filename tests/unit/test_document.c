@@ -295,7 +295,7 @@ static void test_clamped(void **state)
 
 static void test_wide(void **state)
 {
-    enum { MEMBERS = 200000 };
+    enum { MEMBERS = CDB_PATH_FIELDS };
     struct cdb_document document = CDB_DOCUMENT_INIT;
     struct cdb_buf json = CDB_BUF_INIT;
     struct cdb_paths paths;
@@ -315,6 +315,44 @@ static void test_wide(void **state)
     cdb_buf_release(&json);
     cdb_document_release(&document);
     cdb_paths_release(&paths);
+}
+
+/* Names beyond the limit count for the field that they are in, whatever was read with the same paths before. */
+static void test_too_many(void **state)
+{
+    static const char known[] = "{\"late\":{\"x\":{\"y\":1}},\"o\":{\"kx\":2,\"late\":3,\"d\":{\"e\":5}}}";
+    struct cdb_document document = CDB_DOCUMENT_INIT;
+    struct cdb_buf json = CDB_BUF_INIT;
+
+    (void)state;
+    cdb_buf_adds(&json, "{\"top\":0,\"o\":[{");
+    for (int i = 0; i < CDB_PATH_FIELDS - 4; i++)
+        cdb_buf_addf(&json, "\"k%d\":%d,", i, i);
+    /* "d.e" is two. What was seen goes on to count where it stands; of the same names the last counts. */
+    cdb_buf_adds(&json, "\"d.e\":\"in\",\"late\":\"in\"},{\"k7\":\"seen\",\"kx\":{\"k7\":\"in\"},\"kx\":[\"in\"]}],");
+    cdb_buf_adds(&json, "\"late\":{\"top\":\"up\",\"x\":{\"y\":\"up\"}},\"n\\u0065w\":\"up\"}");
+    for (int round = 0; round < 2; round++) {
+        struct cdb_paths paths;
+        size_t seen = 0, in = 0, up = 0;
+
+        assert_int_equal(cdb_paths_init(&paths), 0);
+        if (round > 0)
+            assert_int_equal(cdb_document_read(&document, &paths, known, strlen(known)), 0);
+        assert_int_equal(cdb_document_read(&document, &paths, json.ptr, json.len), 0);
+        assert_int_equal(document.count, CDB_PATH_FIELDS + 4);
+        assert_int_equal(document.scalars[CDB_PATH_FIELDS - 3].path, cdb_paths_find(&paths, "o.d.e", 5));
+        for (size_t i = CDB_PATH_FIELDS - 2; i < document.count; i++) {
+            const struct cdb_scalar *scalar = &document.scalars[i];
+
+            in += memcmp(scalar->text, "in", 2) == 0 && scalar->path == cdb_paths_find(&paths, "o", 1);
+            up += memcmp(scalar->text, "up", 2) == 0 && scalar->path == cdb_paths_find(&paths, "", 0);
+            seen += memcmp(scalar->text, "se", 2) == 0 && scalar->path == cdb_paths_find(&paths, "o.k7", 4);
+        }
+        assert_true(in == 2 && up == 3 && seen == 1);
+        cdb_paths_release(&paths);
+    }
+    cdb_buf_release(&json);
+    cdb_document_release(&document);
 }
 
 /* ---- the order of paths ------------------------------------------------------------------------- */
@@ -382,9 +420,9 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random), cmocka_unit_test(test_particular), cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_deep),   cmocka_unit_test(test_clamped),    cmocka_unit_test(test_wide),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_random),   cmocka_unit_test(test_particular), cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_deep),     cmocka_unit_test(test_clamped),    cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_too_many), cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests_name("document", tests, NULL, NULL);
