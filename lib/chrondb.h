@@ -457,8 +457,9 @@ typedef struct chrondb_history_options {
 
 typedef struct chrondb_history chrondb_history;
 
-/* The versions of a key, newest first, as `git log -- PATH` would find them from the snapshot's commit. A key
- * that never was: CHRONDB_NOTFOUND. The snapshot must outlive the iterator. */
+/* All versions of a key, newest first: the commits up to the snapshot's in which it is not what it is in any of their
+ * parents, also those on the other side of a merge that took nothing of them. A key that never was: CHRONDB_NOTFOUND.
+ * The snapshot must outlive the iterator. */
 CHRONDB_API int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, const char *key,
                                      const chrondb_history_options *options);
 CHRONDB_API int chrondb_history_next(chrondb_history *history, chrondb_version_info *version);

@@ -33,16 +33,19 @@ int cdb_view_find(struct cdb_view *view, const struct cdb_oid *commit, uint64_t 
 int cdb_view_at(struct cdb_view *view, chrondb_time time, uint64_t *position);
 int cdb_view_commit(struct cdb_view *view, uint64_t position, struct cdb_catalog_commit *out);
 
+/* The last merge below position `end`: 0, or 1: there is none. */
+int cdb_view_merge_before(struct cdb_view *view, uint64_t end, uint64_t *position);
+
 /* One that changed a key against its first parent. */
 struct cdb_view_version {
     struct cdb_catalog_commit commit;
     struct cdb_oid blob, old_blob; /* zeros: not there */
 };
 
-/* Those below position `end`, newest first, down to the first merge, to the first that is older than `since` (or
- * NULL), or to `limit` (0: all) of them. *list is the caller's to free. */
-int cdb_view_versions(struct cdb_view *view, uint64_t end, const char *key, size_t key_len, uint64_t limit,
-                      const chrondb_time *since, struct cdb_view_version **list, size_t *count);
+/* Those at positions `from` .. `end` - 1, newest first, down to the first merge, to the first that is older than
+ * `since` (or NULL), or to `limit` (0: all) of them. *list is the caller's to free. */
+int cdb_view_versions(struct cdb_view *view, uint64_t from, uint64_t end, const char *key, size_t key_len,
+                      uint64_t limit, const chrondb_time *since, struct cdb_view_version **list, size_t *count);
 
 int cdb_view_cursor_open(struct cdb_view *view, const struct cdb_catalog_range *range, struct cdb_catalog_cursor **out);
 int cdb_view_cursor_next(struct cdb_view *view, struct cdb_catalog_cursor *cursor, const char **key, size_t *key_len,

@@ -49,6 +49,11 @@ int cdb_view_commit(struct cdb_view *view, uint64_t position, struct cdb_catalog
     return enter(view) ? leave(view, cdb_catalog_commit(view->catalog, position, out)) : CDB_WITHOUT;
 }
 
+int cdb_view_merge_before(struct cdb_view *view, uint64_t end, uint64_t *position)
+{
+    return enter(view) ? leave(view, cdb_catalog_merge_before(view->catalog, end, position)) : CDB_WITHOUT;
+}
+
 /* ---- versions ---------------------------------------------------------------------------------- */
 
 struct found {
@@ -84,14 +89,14 @@ static int first_since(struct cdb_catalog *catalog, const chrondb_time *since, u
 }
 
 /* From positions to commits; each version's old value is the one before it. */
-static int describe(struct cdb_catalog *catalog, const struct found *found, uint64_t limit,
+static int describe(struct cdb_catalog *catalog, const struct found *found, uint64_t from, uint64_t limit,
                     struct cdb_view_version **list, size_t *count)
 {
     static const struct cdb_oid none;
     struct cdb_view_version *versions = calloc(found->count + 1, sizeof(*versions));
     int result = versions == NULL ? cdb_error_memory() : 0;
     size_t n = 0;
-    for (; result == 0 && n < found->count && (limit == 0 || n < limit); n++) {
+    for (; result == 0 && n < found->count && found->list[n].position >= from && (limit == 0 || n < limit); n++) {
         versions[n].blob = found->list[n].blob;
         versions[n].old_blob = n + 1 < found->count ? found->list[n + 1].blob : none;
         result = cdb_catalog_commit(catalog, found->list[n].position, &versions[n].commit);
@@ -107,23 +112,25 @@ static int describe(struct cdb_catalog *catalog, const struct found *found, uint
     return 0;
 }
 
-static int find_versions(struct cdb_catalog *catalog, uint64_t end, const char *key, size_t key_len, uint64_t limit,
-                         const chrondb_time *since, struct cdb_view_version **list, size_t *count)
+static int find_versions(struct cdb_catalog *catalog, uint64_t from, uint64_t end, const char *key, size_t key_len,
+                         uint64_t limit, const chrondb_time *since, struct cdb_view_version **list, size_t *count)
 {
     struct found found = {.limit = limit < SIZE_MAX - 1 && limit > 0 ? (size_t)limit + 1 : 0}; /* the old value */
     int result = since != NULL ? first_since(catalog, since, &found.oldest) : 0;
+    if (found.oldest < from)
+        found.oldest = from;
     if (result == 0)
         result = cdb_catalog_versions(catalog, key, key_len, end, add_found, &found);
     if (result == 0 || result == 1)
-        result = describe(catalog, &found, limit, list, count);
+        result = describe(catalog, &found, from, limit, list, count);
     free(found.list);
     return result;
 }
 
-int cdb_view_versions(struct cdb_view *view, uint64_t end, const char *key, size_t key_len, uint64_t limit,
-                      const chrondb_time *since, struct cdb_view_version **list, size_t *count)
+int cdb_view_versions(struct cdb_view *view, uint64_t from, uint64_t end, const char *key, size_t key_len,
+                      uint64_t limit, const chrondb_time *since, struct cdb_view_version **list, size_t *count)
 {
-    return enter(view) ? leave(view, find_versions(view->catalog, end, key, key_len, limit, since, list, count))
+    return enter(view) ? leave(view, find_versions(view->catalog, from, end, key, key_len, limit, since, list, count))
                        : CDB_WITHOUT;
 }
 

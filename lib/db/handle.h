@@ -66,10 +66,14 @@ struct cdb_versions {
     size_t count, room;
 };
 
-/* The versions of a key below a point's commit, newest first, at most `limit` (0: all) that are not newer than `until`
- * and not older than `since` (NULL: no bound). *ever: was there any, bounds aside? */
+/* The versions of a key below a point's commit that led to its present value, newest first, at most `limit` (0: all)
+ * that are not newer than `until` and not older than `since` (NULL: no bound). *ever: was there any, bounds aside? */
 int cdb_versions_find(struct cdb_point *point, const struct cdb_key *key, uint64_t limit, const chrondb_time *since,
                       const chrondb_time *until, struct cdb_versions *out, bool *ever);
+/* The same of all versions, also those of which a merge took nothing over. Reads every commit that is on no branch's
+ * first-parent chain. */
+int cdb_versions_all(struct cdb_point *point, const struct cdb_key *key, uint64_t limit, const chrondb_time *since,
+                     const chrondb_time *until, struct cdb_versions *out, bool *ever);
 /* The same from a commit below the point's on, down to the first merge that is one: a line, in which each version was
  * made of the one behind it. */
 int cdb_versions_line(struct cdb_point *point, const struct cdb_oid *from, const struct cdb_key *key, uint64_t limit,

@@ -79,8 +79,8 @@ int chrondb_history_open(chrondb_history **out, chrondb_snapshot *snapshot, cons
     if (result == 0)
         result = resolve_bounds(snapshot, &asked, &bounds);
     if (result == 0)
-        result = cdb_versions_find(&snapshot->point, &key, asked.limit, bounds.since_or_null, bounds.until_or_null,
-                                   &history->versions, &ever);
+        result = cdb_versions_all(&snapshot->point, &key, asked.limit, bounds.since_or_null, bounds.until_or_null,
+                                  &history->versions, &ever);
     if (result == 0 && !ever) {
         cdb_error_set(CHRONDB_NOTFOUND, "not_found", "not found, now or ever");
         cdb_error_about("cannot tell the history of", key_text);

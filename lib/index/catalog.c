@@ -347,6 +347,25 @@ static int memory_at(const struct cdb_memory *memory, chrondb_time time, uint64_
     return low > 0 ? 0 : 1;
 }
 
+int cdb_catalog_merge_before(struct cdb_catalog *catalog, uint64_t end, uint64_t *position)
+{
+    int result = 1;
+    for (uint64_t at = end; at > catalog->memory.from; at--) {
+        struct cdb_catalog_commit commit;
+        cdb_memory_commit(&catalog->memory, (size_t)(at - 1 - catalog->memory.from), &commit);
+        *position = at - 1;
+        if (commit.merge)
+            return 0;
+    }
+    for (size_t i = catalog->segment_count; result == 1 && i-- > 0;) {
+        const struct cdb_catalog_segment *part = &catalog->segments[i];
+        uint64_t limit = part->until < end ? part->until : end;
+        if (limit > part->segment->from)
+            result = cdb_segment_merge(part->segment, limit, position);
+    }
+    return result;
+}
+
 int cdb_catalog_at(struct cdb_catalog *catalog, chrondb_time time, uint64_t *position)
 {
     int result = memory_at(&catalog->memory, time, position);

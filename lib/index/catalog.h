@@ -65,6 +65,9 @@ uint64_t cdb_catalog_count(const struct cdb_catalog *catalog);
 int cdb_catalog_commit(struct cdb_catalog *catalog, uint64_t position, struct cdb_catalog_commit *out);
 /* Where a commit is on the chain: 0, or 1: it is not. O(log n) for each segment. */
 int cdb_catalog_find(struct cdb_catalog *catalog, const struct cdb_oid *commit, uint64_t *position);
+/* The last merge below position `end`, which is at most the count: 0, or 1: there is none. O(log n) where files have
+ * it. */
+int cdb_catalog_merge_before(struct cdb_catalog *catalog, uint64_t end, uint64_t *position);
 /* The last commit at or before a time: 0, or 1: all are later. O(log n). */
 int cdb_catalog_at(struct cdb_catalog *catalog, chrondb_time time, uint64_t *position);
 

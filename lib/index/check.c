@@ -83,6 +83,8 @@ static int check_segment(struct cdb_segment *segment)
     if (result == 0)
         result = check_rows(&segment->spans);
     if (result == 0)
+        result = check_rows(&segment->merges);
+    if (result == 0)
         result = cdb_dict_check(&segment->key_dict);
     if (result == 0)
         result = cdb_dict_check(&segment->table_dict);

@@ -72,6 +72,15 @@ static bool get_numbers(struct cdb_segment *out, const unsigned char *p)
            cdb_index_get_time(p + 88, &out->first_time, &flag) && cdb_index_get_time(p + 100, &out->last_time, &flag);
 }
 
+/* They are as many as there is room for. */
+static bool set_merges(struct cdb_segment *out, const struct section *section)
+{
+    size_t stride = 4 + CDB_MERGE_ROW * CDB_MERGE_BLOCK, rest = section->len % stride;
+    size_t count = section->len / stride * CDB_MERGE_BLOCK + (rest > 4 ? (rest - 4) / CDB_MERGE_ROW : 0);
+    out->has_merges = section->given;
+    return set_rows(&out->merges, section, count, CDB_MERGE_ROW, CDB_MERGE_BLOCK);
+}
+
 int cdb_segment_view(struct cdb_segment *out, const void *data, size_t len)
 {
     struct section sections[CDB_SECTION_COUNT + 1] = {{NULL, 0, false}};
@@ -95,7 +104,8 @@ int cdb_segment_view(struct cdb_segment *out, const void *data, size_t len)
                   CDB_COMMIT_BLOCK) ||
         !set_rows(&out->ids, &sections[CDB_SECTION_IDS], out->to - out->from, CDB_ID_ROW, CDB_ID_BLOCK) ||
         !set_rows(&out->spans, &sections[CDB_SECTION_SPANS], cdb_dict_leaves(&out->key_dict), CDB_SPAN_ROW,
-                  CDB_SPAN_BLOCK))
+                  CDB_SPAN_BLOCK) ||
+        !set_merges(out, &sections[CDB_SECTION_MERGES]))
         return bad_header();
     set_dict(&out->table_dict, &sections[CDB_SECTION_TABLES], &sections[CDB_SECTION_TABLES_INDEX]);
     out->older = sections[CDB_SECTION_VERSIONS].data;
@@ -105,7 +115,7 @@ int cdb_segment_view(struct cdb_segment *out, const void *data, size_t len)
 
 static void read_rows_from(struct cdb_segment *segment, int fd)
 {
-    struct cdb_rows *rows[] = {&segment->commits, &segment->ids, &segment->spans};
+    struct cdb_rows *rows[] = {&segment->commits, &segment->ids, &segment->spans, &segment->merges};
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (rows[i]->count > 0)
             cdb_rows_read_from(rows[i], fd, (uint64_t)(rows[i]->data - segment->data));
@@ -174,6 +184,42 @@ int cdb_segment_commit(struct cdb_segment *segment, uint64_t position, struct cd
     if (!cdb_index_get_time(row + CDB_OID_SIZE, &out->time, &out->merge))
         return cdb_index_damaged("the time of a commit is none");
     return 0;
+}
+
+static int find_merge(struct cdb_segment *segment, uint64_t limit, uint64_t *position)
+{
+    struct cdb_catalog_commit commit;
+    while (limit-- > segment->from) {
+        int result = cdb_segment_commit(segment, limit, &commit);
+        *position = limit;
+        if (result != 0 || commit.merge)
+            return result;
+    }
+    return 1;
+}
+
+int cdb_segment_merge(struct cdb_segment *segment, uint64_t limit, uint64_t *position)
+{
+    size_t low = 0, high = segment->merges.count;
+    uint64_t found = 0;
+    if (!segment->has_merges)
+        return find_merge(segment, limit, position);
+    while (low < high) {
+        const unsigned char *row;
+        size_t middle = low + (high - low) / 2;
+        int result = cdb_rows_get(&segment->merges, middle, &row);
+        if (result != 0)
+            return result;
+        uint64_t at = segment->from + cdb_le_get32(row);
+        if (at < limit) {
+            low = middle + 1;
+            found = at;
+        } else {
+            high = middle;
+        }
+    }
+    *position = found;
+    return low == 0 ? 1 : 0;
 }
 
 int cdb_segment_id(struct cdb_segment *segment, size_t index, uint32_t *prefix, uint32_t *delta)

@@ -27,7 +27,8 @@ enum cdb_segment_section {
     CDB_SECTION_TABLES = 6,
     CDB_SECTION_TABLES_INDEX = 7,
     CDB_SECTION_SPANS = 8,
-    CDB_SECTION_COUNT = 8
+    CDB_SECTION_MERGES = 9,
+    CDB_SECTION_COUNT = 9
 };
 
 #define CDB_COMMIT_ROW    32 /* id, time; the flag: a merge */
@@ -36,6 +37,8 @@ enum cdb_segment_section {
 #define CDB_ID_BLOCK      256
 #define CDB_SPAN_ROW      8 /* of a leaf of keys: the lowest and the highest position of a version there, - from */
 #define CDB_SPAN_BLOCK    256
+#define CDB_MERGE_ROW     4 /* position - from, ascending */
+#define CDB_MERGE_BLOCK   256
 #define CDB_VERSION_BLOCK 4096
 
 struct cdb_segment {
@@ -47,7 +50,8 @@ struct cdb_segment {
     uint64_t keys, versions;
     uint64_t documents, tables; /* after the last commit, in all */
     chrondb_time first_time, last_time;
-    struct cdb_rows commits, ids, spans;
+    struct cdb_rows commits, ids, spans, merges;
+    bool has_merges; /* else they must be looked for among the commits */
     struct cdb_dict key_dict, table_dict;
     const unsigned char *older;
     size_t older_len;
@@ -65,6 +69,8 @@ int cdb_segment_commit(struct cdb_segment *segment, uint64_t position, struct cd
 int cdb_segment_find(struct cdb_segment *segment, const struct cdb_oid *commit, uint64_t *position);
 /* The last commit below position `limit` at or before a time: 0, or 1: there is none. */
 int cdb_segment_at(struct cdb_segment *segment, uint64_t limit, chrondb_time time, uint64_t *position);
+/* The last merge below position `limit`, which is at most the segment's end: 0, or 1: there is none. */
+int cdb_segment_merge(struct cdb_segment *segment, uint64_t limit, uint64_t *position);
 /* Row number `index` of the ids, in order. */
 int cdb_segment_id(struct cdb_segment *segment, size_t index, uint32_t *prefix, uint32_t *delta);
 

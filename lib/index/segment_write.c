@@ -23,6 +23,7 @@ struct cdb_segment_writer {
     char temporary[CDB_FILE_NAME_SIZE];
     struct cdb_sink file, older;
     struct cdb_buf spans;        /* rows, of the leaves that are complete */
+    struct cdb_buf merges;       /* rows */
     uint32_t lowest, highest;    /* of the one that is not */
     struct cdb_dict_writer dict; /* of the keys, later of the tables */
     enum stage stage;
@@ -50,6 +51,7 @@ static void writer_release(struct cdb_segment_writer *writer)
     cdb_sink_release(&writer->file);
     cdb_sink_release(&writer->older);
     cdb_buf_release(&writer->spans);
+    cdb_buf_release(&writer->merges);
     cdb_dict_writer_release(&writer->dict);
     if (writer->temporary[0] != '\0')
         unlinkat(writer->dir, writer->temporary, 0);
@@ -263,18 +265,17 @@ static int end_dict(struct cdb_segment_writer *writer, enum cdb_segment_section 
     return result;
 }
 
-static void write_spans(struct cdb_segment_writer *writer)
+static void write_rows(struct cdb_segment_writer *writer, enum cdb_segment_section type, struct cdb_buf *rows,
+                       size_t size, size_t block_rows)
 {
-    if (writer->keys > 0)
-        end_span(writer);
-    begin_section(writer, CDB_SECTION_SPANS);
-    for (size_t at = 0; at < writer->spans.len; at += CDB_SPAN_ROW)
-        memcpy(new_row(writer, CDB_SPAN_ROW, CDB_SPAN_BLOCK), writer->spans.ptr + at, CDB_SPAN_ROW);
+    begin_section(writer, type);
+    for (size_t at = 0; at < rows->len; at += size)
+        memcpy(new_row(writer, size, block_rows), rows->ptr + at, size);
     end_block(writer, &writer->file, false);
-    end_section(writer, CDB_SECTION_SPANS);
-    if (writer->spans.failed && writer->file.result == 0)
+    end_section(writer, type);
+    if (rows->failed && writer->file.result == 0)
         writer->file.result = cdb_error_memory();
-    cdb_buf_release(&writer->spans);
+    cdb_buf_release(rows);
 }
 
 static int end_keys(struct cdb_segment_writer *writer)
@@ -287,7 +288,9 @@ static int end_keys(struct cdb_segment_writer *writer)
     begin_section(writer, CDB_SECTION_VERSIONS);
     cdb_sink_add_sink(&writer->file, &writer->older);
     end_section(writer, CDB_SECTION_VERSIONS);
-    write_spans(writer);
+    if (writer->keys > 0)
+        end_span(writer);
+    write_rows(writer, CDB_SECTION_SPANS, &writer->spans, CDB_SPAN_ROW, CDB_SPAN_BLOCK);
     begin_section(writer, CDB_SECTION_COMMITS);
     return result;
 }
@@ -307,6 +310,7 @@ static int enter(struct cdb_segment_writer *writer, enum stage stage)
         } else {
             end_block(writer, &writer->file, false);
             end_section(writer, CDB_SECTION_IDS);
+            write_rows(writer, CDB_SECTION_MERGES, &writer->merges, CDB_MERGE_ROW, CDB_MERGE_BLOCK);
             begin_section(writer, CDB_SECTION_TABLES);
             cdb_dict_writer_init(&writer->dict, &writer->file);
         }
@@ -325,6 +329,11 @@ int cdb_segment_writer_commit(struct cdb_segment_writer *writer, const struct cd
     row = new_row(writer, CDB_COMMIT_ROW, CDB_COMMIT_BLOCK);
     memcpy(row, commit->id.id, CDB_OID_SIZE);
     cdb_index_put_time(row + CDB_OID_SIZE, commit->time, commit->merge);
+    if (commit->merge) {
+        unsigned char merge[CDB_MERGE_ROW];
+        cdb_le_put32(merge, (uint32_t)writer->commits);
+        cdb_buf_add(&writer->merges, merge, sizeof(merge));
+    }
     if (writer->commits++ == 0)
         writer->first_time = commit->time;
     writer->last_time = commit->time;

@@ -94,7 +94,9 @@ everywhere() {
         prints $'3\n2' || return 1
         try history k:1 --at main~1 --format raw
         prints $'4\n2\n1' || return 1
-        try history k:1 --format raw # the merge took the side's
+        try history k:1 --format raw # the merge took the side's, 3
+        prints $'4\n3\n2\n1' || return 1
+        try history k:1 --at 'k:1@{0}' --format raw
         prints $'3\n2\n1' || return 1
         try history k:2 --at v1
         fails 1 "chrondb: cannot tell the history of 'k:2': not found, now or ever" || return 1

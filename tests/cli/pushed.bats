@@ -45,8 +45,19 @@ canonical() {
 }
 
 # The commits of a key are those that git finds at its path.
+# Git lists merges too that have the value of a parent.
+versions() { # PATHSPEC
+    local commit parent
+    for commit in $(git -C .chrondb log --full-history --format=%H main -- "$1"); do
+        for parent in $(git -C .chrondb rev-parse "$commit^@"); do
+            git -C .chrondb diff --quiet "$parent" "$commit" -- "$1" && continue 2
+        done
+        echo "$commit"
+    done
+}
+
 same_history() { # KEY PATHSPEC
-    same "history of $1" "$(git -C .chrondb log --format=%H main -- "$2")" \
+    same "history of $1" "$(versions "$2")" \
         "$("$CHRONDB" history "$1" --no-value --format raw)"
 }
 
@@ -283,7 +294,10 @@ prints_error_for() { # old|new
     git -C clone checkout -q -b side
     printf '"side"' >clone/t/1.json
     printf '"side"' >clone/t/2.json
+    printf '"for a while"' >clone/t/4.json
     commit side
+    git -C clone rm -q t/4.json
+    commit 'side 2'
     git -C clone checkout -q main
     printf '"main"' >clone/t/3.json
     commit main
@@ -305,16 +319,21 @@ prints_error_for() { # old|new
     printf '"by the merge"' >clone/t/1.json
     commit 'evil merge'
     push
-    for i in 1 2 3; do
+    for i in 1 2 3 4; do
         same_history "t:$i" "t/$i.json"
     done
+    same 'made and deleted on one side' 'delete create' \
+        "$("$CHRONDB" history t:4 --format ndjson | jq -r .op | paste -sd' ')"
+    try at 't:2@{1}' t:2
+    prints '"side"'
     try list
     prints '{"key":"t:1","value":"by the merge"}
 {"key":"t:2","value":"after"}
 {"key":"t:3","value":"main 2"}'
     same 'first parents' "$(git -C .chrondb rev-list --first-parent main)" "$("$CHRONDB" log --format raw)"
     given put t:4 4
-    for i in 1 2 3; do
+    given reindex
+    for i in 1 2 3 4; do
         same_history "t:$i" "t/$i.json"
     done
     canonical

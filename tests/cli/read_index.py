@@ -168,6 +168,8 @@ class Segment:
         self.commits = [(row[:20], time_of(row, 20)) for row in rows(self.section(4), 32, 64)]
         check(len(self.commits) == self.to - self.start, "number of commits")
         ids = [struct.unpack("<II", row) for row in rows(self.section(5), 8, 256)]
+        merges = [number(row, 0, 4) for row in rows(self.section(9), 4, 256)]
+        check(merges == [i for i, (_, when) in enumerate(self.commits) if when[2]], "merges")
         check(ids == sorted((int.from_bytes(c[0][:4], "big"), i) for i, c in enumerate(self.commits)), "ids")
 
     def read_keys(self):

@@ -103,12 +103,8 @@ class Replica(Db):
                    % (self.name, m, crash.shorten(l), crash.shorten(n)))
 
     def check_versions(self, owner):
-        """The history of what one replica alone writes lists its versions, all of them, in order. Git's simplification
-        passes over a key that was made and deleted again on one side between two merges, as if it had never been: its
-        commits are there (World.check)."""
+        """The history of what one replica alone writes lists its versions, all of them, in order."""
         for key, values in owner.own.items():
-            if values[-1] is None:
-                continue
             result = self.run("history", key, "--reverse")
             expect(result.code == 0, lambda k=key, v=values, r=result: "history of %s at %s: %r: %s" % (k, self.name, v, r))
             found = [json.loads(line).get("value") for line in result.out.splitlines()]

@@ -18,6 +18,7 @@
 #include "random.h"
 #include "scratch.h"
 #include "util/buf.h"
+#include "util/time.h"
 
 #define BRANCHES 3
 #define SMALL    12 /* keys that are written all the time */
@@ -491,6 +492,51 @@ static void merge_some(struct world *world, size_t into, size_t from)
 
 /* ---- what is left behind ------------------------------------------------------------------------- */
 
+static bool same_text(const struct commit *a, const struct commit *b, size_t key)
+{
+    const char *x = a->state.documents[key].text, *y = b->state.documents[key].text;
+    return x == y || (x != NULL && y != NULL && strcmp(x, y) == 0);
+}
+
+/* The commits whose document is none of their parents', on whatever side of a merge. */
+static void add_versions(const struct world *world, const struct commit *head, size_t key, struct cdb_buf *out)
+{
+    for (size_t i = 0; i < world->count; i++) {
+        const struct commit *commit = &world->commits[i];
+        bool version = head->ancestors[i] && (commit->parent_count > 0 || commit->state.documents[key].text != NULL);
+        for (size_t k = 0; version && k < commit->parent_count; k++)
+            version = !same_text(commit, &world->commits[commit->parents[k]], key);
+        if (version)
+            cdb_buf_addf(out, "%s\n", commit->id);
+    }
+}
+
+/* All versions, whatever merges took of them, and the newest first. */
+static void check_history(struct world *world, size_t branch, size_t key)
+{
+    struct cdb_buf expected = CDB_BUF_INIT, found = CDB_BUF_INIT;
+    chrondb_snapshot *snapshot = NULL;
+    chrondb_history *history = NULL;
+    chrondb_version_info version;
+    chrondb_time last = {INT64_MAX, 0};
+    check(chrondb_snapshot_open(&snapshot, world->db, branches[branch], NULL));
+    int result = chrondb_history_open(&history, snapshot, world->keys[key], NULL);
+    while (result == 0 && (result = chrondb_history_next(history, &version)) == 0) {
+        cdb_buf_addf(&found, "%s\n", version.commit);
+        assert_true(cdb_time_compare(version.time, last) <= 0);
+        last = version.time;
+    }
+    chrondb_history_free(history);
+    chrondb_snapshot_free(snapshot);
+    add_versions(world, &world->commits[world->heads[branch]], key, &expected);
+    assert_int_equal(result, 1);
+    merge_sort_lines(&expected);
+    merge_sort_lines(&found);
+    assert_string_equal(cdb_buf_str(&found), cdb_buf_str(&expected));
+    cdb_buf_release(&expected);
+    cdb_buf_release(&found);
+}
+
 static void dump_histories(struct world *world, size_t branch, struct cdb_buf *out)
 {
     chrondb_snapshot *snapshot = NULL;
@@ -517,6 +563,12 @@ static void check_index(struct world *world)
     for (size_t branch = 0; branch < BRANCHES; branch++)
         dump_histories(world, branch, &after);
     assert_string_equal(before.ptr, after.ptr);
+    for (size_t branch = 0; branch < BRANCHES; branch++)
+        for (size_t i = 0; i < KEYS; i += i < SMALL ? 1 : 7)
+            check_history(world, branch, i);
+    check(chrondb_reindex(world->db, NULL, NULL, NULL));
+    for (size_t i = 0; i < SMALL; i++)
+        check_history(world, 0, i);
     cdb_buf_release(&before);
     cdb_buf_release(&after);
 }
