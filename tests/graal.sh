@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # sh tests/graal.sh DIR: the library in DIR has ChronDB's interface: what it exports, and what programs get that were made
-# for it, in C and by Python's ctypes, with nothing but what is in DIR. CHRONDB_TEST_CYCLES: so many times is a database
-# opened, used and closed (100). CHRONDB_TEST_VALGRIND=1: under Valgrind too.
+# for it, in C and by Python's ctypes, with nothing but what is in DIR. A database is opened, used and closed 100 times;
+# CHRONDB_TEST_LONG=1: 10,000 times; CHRONDB_TEST_CYCLES: so many times. CHRONDB_TEST_VALGRIND=1: under Valgrind too.
 set -eu
 library=$1
 cd "$(dirname "$0")/.."
@@ -11,7 +11,9 @@ cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cc=${CC:-cc}
-cycles=${CHRONDB_TEST_CYCLES:-100}
+cycles=100
+[ -z "${CHRONDB_TEST_LONG:-}" ] || cycles=10000
+cycles=${CHRONDB_TEST_CYCLES:-$cycles}
 
 # Exactly the functions that the headers declare, without a version, as GraalVM's have none.
 cat "$library/graal_isolate.h" "$library/libchrondb.h" | tr '\n' ' ' | tr ';' '\n' |

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # sh tests/tsan.sh: the tests with threads once more, under ThreadSanitizer. By hand, after a change of what threads share: it
-# builds the library anew and takes minutes. CHRONDB_BUILD_DIR: where (build). CHRONDB_TEST_OPERATIONS: see
+# builds the library anew and takes five minutes. CHRONDB_BUILD_DIR: where (build). CHRONDB_TEST_OPERATIONS: see
 # tests/unit/test_crowd.c.
 set -eu
 cd "$(dirname "$0")/.."

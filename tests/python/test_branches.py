@@ -176,6 +176,7 @@ class Care(Case):
         self.assertRaises(KeyboardInterrupt, chrondb.ChronDB.create_from, self.path + "-2", interrupt)
         self.fails(chrondb.NotADatabaseError, chrondb.ChronDB.create_from, self.path + "-2", os.mkdir)
         self.assertEqual(sorted(os.listdir(self.directory)), ["db", "db-copy"])
+        copy.maintain()
         self.assertIs(copy.maintenance_due, False)
         lock = os.path.join(self.path + "-copy", "config.lock")
         open(lock, "w").close()

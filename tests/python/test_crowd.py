@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sixteen threads with several handles on one database, and two processes beside them; and kill -9.
 
-CHRONDB_PYTHON_OPERATIONS (600) and CHRONDB_PYTHON_KILLS (8) make it harder.
+600 operations and 8 kills; CHRONDB_TEST_LONG=1: 10,000 and 100.
 """
 import os
 import random
@@ -14,8 +14,7 @@ from support import Case, main
 
 import chrondb
 
-OPERATIONS = int(os.environ.get("CHRONDB_PYTHON_OPERATIONS", 600))
-KILLS = int(os.environ.get("CHRONDB_PYTHON_KILLS", 8))
+OPERATIONS, KILLS = (10000, 100) if os.environ.get("CHRONDB_TEST_LONG") else (600, 8)
 THREADS, PROCESSES = 16, 2
 
 WORK = """
