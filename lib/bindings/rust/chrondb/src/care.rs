@@ -56,8 +56,18 @@ pub struct Info {
     pub index_bytes: u64,
     /// So many of the commits it covers.
     pub index_commits: u64,
+    /// Its files of commits and keys, of all branches.
+    pub index_segments: u64,
     /// So many of the commits the index of words covers.
     pub search_commits: u64,
+    /// Documents of the state after these.
+    pub search_documents: u64,
+    /// With the superseded ones, that searches of the past find.
+    pub search_versions: u64,
+    /// Files with words.
+    pub search_segments: u64,
+    /// Bytes of all its files.
+    pub search_bytes: u64,
     /// The language that the index of words was built for; empty if there is none.
     pub search_language: String,
 }
@@ -222,7 +232,12 @@ impl Database {
                 format: raw.format,
                 index_bytes: raw.index_bytes,
                 index_commits: raw.index_commits,
+                index_segments: raw.index_segments,
                 search_commits: raw.search_commits,
+                search_documents: raw.search_documents,
+                search_versions: raw.search_versions,
+                search_segments: raw.search_segments,
+                search_bytes: raw.search_bytes,
                 search_language: ffi::string(raw.search_language.as_ptr()),
             })
         }
@@ -239,6 +254,13 @@ impl Database {
     pub fn maintain(&self) -> Result<()> {
         // SAFETY: as above.
         check(unsafe { sys::chrondb_maintain(self.raw()) })
+    }
+
+    /// Before git commands that write are run on the repository: locks that dead gits left are removed, and live ones
+    /// are waited for, as long as [`WriteOptions::lock_timeout`](crate::WriteOptions::lock_timeout) says.
+    pub fn ready_for_git(&self) -> Result<()> {
+        // SAFETY: as above.
+        check(unsafe { sys::chrondb_ready_for_git(self.raw(), self.lock_timeout_ms()) })
     }
 
     /// All the maintenance now, and thoroughly: everything into one tight pack. Nothing is dropped.

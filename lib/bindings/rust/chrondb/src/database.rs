@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chrondb_sys as sys;
 
-use crate::error::{c_string, check, found, Error, Result};
+use crate::error::{c_key, c_string, check, found, Error, Result};
 use crate::ffi::{self, Buffer};
 use crate::history::{Blame, Diff, History, HistoryOptions, Log};
 use crate::search::{Query, Search, SearchOptions};
@@ -75,13 +75,14 @@ unsafe extern "C" fn notify(context: *mut c_void, level: c_int, text: *const c_c
 pub struct OpenOptions {
     create: bool,
     adopt: bool,
+    maintain: bool,
     index: Option<PathBuf>,
     notice: Option<Notice>,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { create: true, adopt: false, index: None, notice: None }
+        OpenOptions { create: true, adopt: false, maintain: false, index: None, notice: None }
     }
 }
 
@@ -103,6 +104,13 @@ impl OpenOptions {
         self
     }
 
+    /// For processes that live long: do the maintenance that is due after a write or a search in a thread of the
+    /// library's. Else it is left to [`Database::maintain`], or to other processes.
+    pub fn maintain(mut self, maintain: bool) -> OpenOptions {
+        self.maintain = maintain;
+        self
+    }
+
     /// Where the derived index is, if not in the database.
     pub fn index(mut self, path: impl AsRef<Path>) -> OpenOptions {
         self.index = Some(path.as_ref().to_path_buf());
@@ -117,31 +125,94 @@ impl OpenOptions {
 
     /// Open the database; it is recovered if its last writer died.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
-        let c_path = path_string(path.as_ref())?;
+        // SAFETY: the strings live until the call returns.
+        self.run(path.as_ref(), |out, path, options| unsafe { sys::chrondb_open(out, path, options) })
+    }
+
+    /// A new database from a bare git repository that somebody else makes, such as `git clone --bare`: at the path that
+    /// `make` is given, where nothing is yet. It is moved to `path`, where nothing may be but an empty directory, when
+    /// it is a database, complete and durable.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("chrondb-doc-create-from-{}", std::process::id()));
+    /// # let db = chrondb::Database::open(dir.join("db"))?;
+    /// # db.put("user:1", "1")?;
+    /// use std::process::Command;
+    ///
+    /// let copy = chrondb::OpenOptions::new().create_from(dir.join("copy"), |path| {
+    ///     let clone = Command::new("git").args(["clone", "-q", "--bare"]).arg(db.path()).arg(path).status()?;
+    ///     if clone.success() { Ok(()) } else { Err("git clone failed".into()) }
+    /// });
+    /// let copy: Result<_, Box<dyn std::error::Error>> = copy;
+    /// assert_eq!(copy?.get("user:1")?.unwrap(), b"1");
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_from<E: From<Error>>(
+        &self,
+        path: impl AsRef<Path>,
+        mut make: impl FnMut(&Path) -> Result<(), E>,
+    ) -> Result<Database, E> {
+        let mut making: Making<'_, E> = Making { make: &mut make, failure: None };
+        let made = ffi::with_context(&mut making, |context| {
+            // SAFETY: the strings and the context, of the type that `make_repository` takes, live until the call returns.
+            self.run(path.as_ref(), |out, path, options| unsafe {
+                sys::chrondb_create_from(out, path, options, Some(make_repository::<E>), context)
+            })
+        });
+        made.map_err(|error| making.failure.take().unwrap_or_else(|| error.into()))
+    }
+
+    fn run(
+        &self,
+        path: &Path,
+        open: impl FnOnce(*mut *mut sys::chrondb, *const c_char, *const sys::chrondb_open_options) -> c_int,
+    ) -> Result<Database> {
+        let path = path_string(path)?;
         let index = self.index.as_deref().map(path_string).transpose()?;
         let mut options = sys::chrondb_open_options { index_path: ffi::pointer(&index), ..Default::default() };
         options.flags |= if self.create { sys::CHRONDB_OPEN_CREATE } else { 0 };
         options.flags |= if self.adopt { sys::CHRONDB_OPEN_ADOPT } else { 0 };
+        options.flags |= if self.maintain { sys::CHRONDB_OPEN_MAINTAIN } else { 0 };
         if let Some(notice) = self.notice {
             options.notice = Some(notify);
             options.notice_context = notice as *mut c_void;
         }
         let mut raw = ptr::null_mut();
-        // SAFETY: the strings live until the call returns.
-        check(unsafe { sys::chrondb_open(&mut raw, c_path.as_ptr(), &options) })?;
+        check(open(&mut raw, path.as_ptr(), &options))?;
         Ok(Database { handle: Arc::new(Handle(raw)), branch: None, options: Arc::new(WriteOptions::new()) })
     }
+}
+
+/// Somebody's way to make a repository, and how it failed.
+struct Making<'a, E> {
+    make: &'a mut dyn FnMut(&Path) -> Result<(), E>,
+    failure: Option<E>,
+}
+
+unsafe extern "C" fn make_repository<E>(context: *mut c_void, repository: *const c_char) -> c_int {
+    ffi::called::<&mut Making<'_, E>>(context, |making| {
+        let path = Path::new(OsStr::from_bytes(CStr::from_ptr(repository).to_bytes()));
+        match (making.make)(path) {
+            Ok(()) => sys::CHRONDB_OK,
+            Err(error) => {
+                making.failure = Some(error);
+                sys::CHRONDB_EUSAGE
+            }
+        }
+    })
 }
 
 impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("OpenOptions");
-        out.field("create", &self.create).field("adopt", &self.adopt).field("index", &self.index);
+        out.field("create", &self.create).field("adopt", &self.adopt).field("maintain", &self.maintain);
+        out.field("index", &self.index);
         out.finish_non_exhaustive()
     }
 }
 
-fn path_string(path: &Path) -> Result<CString> {
+pub(crate) fn path_string(path: &Path) -> Result<CString> {
     c_string(path.as_os_str().as_bytes(), "the path")
 }
 
@@ -303,7 +374,12 @@ impl Database {
 
     /// A document, byte for byte as it was put.
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.snapshot()?.get(key)
+        let key = c_key(key)?;
+        let mut value = Buffer::default();
+        // SAFETY: the database is open, the buffer is ours.
+        let code =
+            unsafe { sys::chrondb_get_at(self.raw(), self.c_branch(), ptr::null(), key.as_ptr(), value.as_mut_ptr()) };
+        Ok(found(code)?.then(|| value.to_vec()))
     }
 
     /// Is there such a document?
@@ -388,7 +464,12 @@ impl Database {
     /// # Ok::<(), chrondb::Error>(())
     /// ```
     pub fn put_if(&self, key: &str, value: impl AsRef<[u8]>, condition: &Condition) -> Result<Written> {
-        self.single(|batch| batch.put_if(key, value, condition))
+        let (key, value) = (c_key(key)?, value.as_ref());
+        let (data, size) = (ffi::data(value), value.len());
+        // SAFETY: the database is open; key and document live until the call returns.
+        self.write(condition, |condition, options, result| unsafe {
+            sys::chrondb_put(self.raw(), key.as_ptr(), data, size, condition, options, result)
+        })
     }
 
     /// Change parts of a document: an RFC 7396 merge patch. What it does not touch keeps its text. A document that is
@@ -399,7 +480,12 @@ impl Database {
 
     /// The same if a condition holds.
     pub fn patch_if(&self, key: &str, patch: impl AsRef<[u8]>, condition: &Condition) -> Result<Written> {
-        self.single(|batch| batch.patch_if(key, patch, condition))
+        let (key, patch) = (c_key(key)?, patch.as_ref());
+        let (data, size) = (ffi::data(patch), patch.len());
+        // SAFETY: as above.
+        self.write(condition, |condition, options, result| unsafe {
+            sys::chrondb_patch(self.raw(), key.as_ptr(), data, size, condition, options, result)
+        })
     }
 
     /// Delete a document; `None` if there is none. Its past stays.
@@ -409,7 +495,12 @@ impl Database {
 
     /// The same if a condition holds.
     pub fn delete_if(&self, key: &str, condition: &Condition) -> Result<Option<Written>> {
-        match self.single(|batch| batch.delete_if(key, condition)) {
+        let key = c_key(key)?;
+        // SAFETY: as above.
+        let deleted = self.write(condition, |condition, options, result| unsafe {
+            sys::chrondb_delete(self.raw(), key.as_ptr(), condition, options, result)
+        });
+        match deleted {
             Err(error) if error.code() == sys::CHRONDB_NOTFOUND => Ok(None),
             result => result.map(Some),
         }
@@ -417,14 +508,27 @@ impl Database {
 
     /// A document again as it was in a snapshot.
     pub fn restore(&self, key: &str, snapshot: &Snapshot) -> Result<Written> {
-        self.single(|batch| batch.restore(key, snapshot))
-    }
-
-    fn single(&self, add: impl FnOnce(&mut Batch) -> Result<()>) -> Result<Written> {
         let mut batch = self.batch()?;
-        add(&mut batch)?;
+        batch.restore(key, snapshot)?;
         let mut results = batch.commit()?.results;
         results.pop().ok_or_else(|| Error::new(sys::CHRONDB_ESYSTEM, "internal", "a write has no result".into()))
+    }
+
+    /// What `call` does, recorded as the handle says. Its key lives until this returns.
+    fn write(
+        &self,
+        condition: &Condition,
+        call: impl FnOnce(
+            *const sys::chrondb_condition,
+            *const sys::chrondb_write_options,
+            *mut sys::chrondb_result,
+        ) -> c_int,
+    ) -> Result<Written> {
+        let options = self.raw_options()?;
+        let mut result = sys::chrondb_result::default();
+        check(condition.with_raw(|condition| call(condition, &options.raw, &mut result))?)?;
+        // SAFETY: it was filled; its key is the caller's.
+        Ok(unsafe { Written::from_raw(&result) })
     }
 }
 

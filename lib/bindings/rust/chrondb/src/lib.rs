@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 #![warn(rust_2018_idioms)]
 
+mod backup;
 mod care;
 mod config;
 mod database;
@@ -22,6 +23,9 @@ mod values;
 mod watch;
 mod write;
 
+pub use backup::{
+    restore_backup, restore_backup_from, restore_backup_with, BackupOptions, BackupReport, RestoreReport,
+};
 pub use care::{Finding, GcReport, Info, Progress, ProgressFn, ReindexReport, VerifyReport};
 pub use config::Setting;
 pub use database::{discover, Database, Level, Notice, OpenOptions};
@@ -30,8 +34,8 @@ pub use history::{Blame, BlameField, Change, Commit, Diff, Difference, History, 
 pub use import::{Import, ImportMode, ImportOptions, ImportReport};
 pub use key::{check_key, key_path};
 pub use merge::{Conflict, MergeOptions, MergeReport, MergeStatus, Strategy};
-pub use refs::Ref;
-pub use search::{Facet, FacetValue, Hit, Query, Score, Search, SearchOptions, Step};
+pub use refs::{Comparison, Ref};
+pub use search::{Facet, FacetValue, Hit, Query, Score, Search, SearchOptions, SearchStats, Step};
 pub use snapshot::{Entry, Keys, List, Range, Snapshot, Table};
 pub use time::{CommitId, Time, When};
 pub use watch::{Event, Watch, WatchOptions};

@@ -30,12 +30,19 @@ pub struct MergeOptions {
     strategy: Strategy,
     is_dry_run: bool,
     is_always_a_commit: bool,
+    source_name: Option<String>,
     decisions: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl Default for MergeOptions {
     fn default() -> MergeOptions {
-        MergeOptions { strategy: Strategy::Fail, is_dry_run: false, is_always_a_commit: false, decisions: Vec::new() }
+        MergeOptions {
+            strategy: Strategy::Fail,
+            is_dry_run: false,
+            is_always_a_commit: false,
+            source_name: None,
+            decisions: Vec::new(),
+        }
     }
 }
 
@@ -60,6 +67,12 @@ impl MergeOptions {
     /// Make a commit also where the branch could go forward.
     pub fn no_fast_forward(mut self) -> MergeOptions {
         self.is_always_a_commit = true;
+        self
+    }
+
+    /// What messages, and the commit's, call the source, if not as it is given.
+    pub fn source_name(mut self, name: impl Into<String>) -> MergeOptions {
+        self.source_name = Some(name.into());
         self
     }
 
@@ -167,6 +180,7 @@ impl Database {
         progress: Option<&'a mut ProgressFn<'a>>,
     ) -> Result<MergeReport> {
         let source = c_string(source.as_str(), "the source")?;
+        let name = options.source_name.as_deref().map(|name| c_string(name, "the source's name")).transpose()?;
         let mut raw = ptr::null_mut();
         // SAFETY: the database is open; the strings and the closure live until the call returns.
         check(unsafe { sys::chrondb_merge_new(&mut raw, self.raw()) })?;
@@ -183,6 +197,7 @@ impl Database {
                 no_ff: options.is_always_a_commit.into(),
                 progress: function,
                 progress_context: context,
+                source_name: ffi::pointer(&name),
                 ..Default::default()
             };
             // SAFETY: as above.

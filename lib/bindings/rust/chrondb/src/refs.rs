@@ -40,6 +40,22 @@ impl Ref {
     }
 }
 
+/// How two commits stand to each other: see [`Database::compare`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The one; `None` before the first commit, which has no news for anybody.
+    pub ours: Option<CommitId>,
+    /// The other.
+    pub theirs: Option<CommitId>,
+    /// Do both have the same documents?
+    pub same_documents: bool,
+    /// Does ours bring a version that theirs does not have,
+    pub our_news: bool,
+    /// and theirs one that ours does not have?
+    pub their_news: bool,
+}
+
 unsafe extern "C" fn each(context: *mut c_void, reference: *const sys::chrondb_ref) -> c_int {
     ffi::called::<&mut Vec<Ref>>(context, |refs| {
         refs.push(Ref::from_raw(&*reference));
@@ -69,6 +85,39 @@ impl Database {
     /// The tags, in the order of their names' bytes.
     pub fn tags(&self) -> Result<Vec<Ref>> {
         self.refs(sys::chrondb_tag_list)
+    }
+
+    /// What was fetched from other machines: `"origin/main"` ... They have no time.
+    pub fn remote_branches(&self) -> Result<Vec<Ref>> {
+        self.refs(sys::chrondb_remote_branch_list)
+    }
+
+    /// How two moments stand to each other; `"now"` is the branch as it is.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("chrondb-doc-compare-{}", std::process::id()));
+    /// # let db = chrondb::Database::open(&dir)?;
+    /// db.put("lamp", "10")?;
+    /// db.create_branch("sale", None)?;
+    /// db.branch("sale")?.put("lamp", "8")?;
+    /// let found = db.compare("main", "sale")?;
+    /// assert_eq!((found.our_news, found.their_news, found.same_documents), (false, true, false));
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), chrondb::Error>(())
+    /// ```
+    pub fn compare(&self, ours: impl Into<When>, theirs: impl Into<When>) -> Result<Comparison> {
+        let ours = c_string(ours.into().as_str(), "the moment")?;
+        let theirs = c_string(theirs.into().as_str(), "the moment")?;
+        let mut raw = sys::chrondb_comparison::default();
+        // SAFETY: the strings live until the call returns; the report says its size.
+        check(unsafe { sys::chrondb_compare(self.raw(), self.c_branch(), ours.as_ptr(), theirs.as_ptr(), &mut raw) })?;
+        Ok(Comparison {
+            ours: CommitId::from_array(&raw.ours),
+            theirs: CommitId::from_array(&raw.theirs),
+            same_documents: raw.same_documents != 0,
+            our_news: raw.our_news != 0,
+            their_news: raw.their_news != 0,
+        })
     }
 
     /// A new branch: at the head of this one, or where it was `at` a moment. One that is there, at that very commit, is

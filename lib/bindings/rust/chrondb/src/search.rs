@@ -270,6 +270,16 @@ pub struct Step {
     pub verified: u64,
 }
 
+/// What a search read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SearchStats {
+    /// Segments of the index.
+    pub segments: u64,
+    /// Documents that the index did not have yet, read from git.
+    pub caught_up: u64,
+}
+
 impl Snapshot {
     /// Find documents by their words and fields. Every write that the snapshot shows is found.
     ///
@@ -400,6 +410,14 @@ impl Search {
             }
             steps
         })
+    }
+
+    /// What was read, with [`SearchOptions::explain`].
+    pub fn stats(&mut self) -> SearchStats {
+        let mut raw = sys::chrondb_search_stats::default();
+        // SAFETY: as above; the report says its size.
+        self.walk.with(|search| unsafe { sys::chrondb_search_get_stats(search, &mut raw) });
+        SearchStats { segments: raw.segments, caught_up: raw.caught_up }
     }
 
     /// Which bytes of a hit's document match the query: words inside of strings, and whole numbers and literals. `json`

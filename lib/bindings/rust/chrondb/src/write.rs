@@ -22,6 +22,7 @@ pub struct WriteOptions {
     meta: Vec<String>,
     time: Option<When>,
     is_time_forced: bool,
+    is_branch_created: bool,
     lock_timeout: Option<Duration>,
 }
 
@@ -61,6 +62,12 @@ impl WriteOptions {
         self
     }
 
+    /// A branch that is not there begins with the write, empty before, without a past. Else that is `"no_branch"`.
+    pub fn create_branch(mut self) -> WriteOptions {
+        self.is_branch_created = true;
+        self
+    }
+
     /// How long to wait for other writers: 30 seconds unless this is said; zero does not wait.
     pub fn lock_timeout(mut self, timeout: Duration) -> WriteOptions {
         self.lock_timeout = Some(timeout);
@@ -93,6 +100,7 @@ impl WriteOptions {
             time: ffi::pointer(&time),
             force_time: self.is_time_forced.into(),
             lock_timeout_ms: self.lock_timeout_ms(),
+            create_branch: self.is_branch_created.into(),
             ..Default::default()
         };
         let strings = [branch, message, author, time].into_iter().flatten().chain(meta).collect();
@@ -122,7 +130,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    fn with_raw<R>(&self, call: impl FnOnce(*const sys::chrondb_condition) -> R) -> Result<R> {
+    pub(crate) fn with_raw<R>(&self, call: impl FnOnce(*const sys::chrondb_condition) -> R) -> Result<R> {
         let mut raw = sys::chrondb_condition::default();
         let commit;
         match self {
@@ -178,6 +186,19 @@ pub struct Written {
     pub commit: Option<CommitId>,
     /// The commit's effective time.
     pub time: Time,
+}
+
+impl Written {
+    /// # Safety
+    /// Of a write that succeeded, whose key is still there.
+    pub(crate) unsafe fn from_raw(raw: &sys::chrondb_result) -> Written {
+        Written {
+            key: ffi::string(raw.key),
+            status: Status::from_raw(raw.status),
+            commit: CommitId::from_array(&raw.commit),
+            time: Time::from_raw(raw.time),
+        }
+    }
 }
 
 /// A batch that was committed.
@@ -327,21 +348,10 @@ impl Batch {
             Ok(Committed {
                 commit: CommitId::from_pointer(sys::chrondb_batch_commit_id(self.raw)),
                 time: Time::from_raw(sys::chrondb_batch_time(self.raw)),
-                results: results.filter_map(|index| written(sys::chrondb_batch_result(self.raw, index))).collect(),
+                results: results.map(|index| Written::from_raw(&*sys::chrondb_batch_result(self.raw, index))).collect(),
             })
         }
     }
-}
-
-/// # Safety
-/// NULL, or a result of a batch that is still there.
-unsafe fn written(result: *const sys::chrondb_result) -> Option<Written> {
-    result.as_ref().map(|result| Written {
-        key: ffi::string(result.key),
-        status: Status::from_raw(result.status),
-        commit: CommitId::from_array(&result.commit),
-        time: Time::from_raw(result.time),
-    })
 }
 
 impl Drop for Batch {

@@ -3,17 +3,20 @@
 mod support;
 
 use std::fs;
+use std::io::{Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use chrondb::{
-    Batch, CommitId, Condition, Database, Diff, Entry, Error, ErrorKind, History, HistoryOptions, Import, ImportMode,
-    ImportOptions, Keys, Level, List, Log, MergeOptions, MergeStatus, Op, OpenOptions, Query, Range, Search,
-    SearchOptions, Snapshot, Status, Strategy, Time, WatchOptions, When, WriteOptions,
+    restore_backup, restore_backup_from, restore_backup_with, BackupOptions, Batch, CommitId, Condition, Database,
+    Diff, Entry, Error, ErrorKind, History, HistoryOptions, Import, ImportMode, ImportOptions, Keys, Level, List, Log,
+    MergeOptions, MergeStatus, Op, OpenOptions, Query, Range, Search, SearchOptions, Snapshot, Status, Strategy, Time,
+    WatchOptions, When, WriteOptions,
 };
 use support::{database, Scratch};
 
@@ -373,6 +376,7 @@ fn searches_page_and_explain() -> Outcome {
     let hit = search.next().unwrap()?;
     assert!(hit.score.unwrap() > 0.0 && !hit.scores.is_empty());
     assert!(search.plan().iter().any(|step| step.kind == "or"), "{:?}", search.plan());
+    assert!(search.stats().segments + search.stats().caught_up > 0);
     assert_eq!(search.highlight(hit.value.as_ref().unwrap())?.len(), 1);
     assert!(search.highlight("{").is_err());
     assert_eq!(search.snapshot().commit(), db.snapshot()?.commit());
@@ -474,6 +478,53 @@ fn settings_and_care() -> Outcome {
     fs::write(db.path().join("refs/heads/broken"), "nothing that is an id\n")?;
     let report = db.verify(false)?;
     assert!(report.errors > 0 && report.findings.iter().any(|finding| finding.is_error), "{report:?}");
+    Ok(())
+}
+
+#[test]
+fn backups_and_copies() -> Outcome {
+    let (scratch, db) = database();
+    let (file, again, copy) = (scratch.path().join("full"), scratch.path().join("again"), scratch.path().join("copy"));
+    let first = db.put("a", "1")?;
+    let report = db.backup(&file, &BackupOptions::new())?;
+    assert_eq!((report.bytes, report.commits, report.incremental), (fs::metadata(&file)?.len(), 1, false));
+    db.put("b", "2")?;
+    let mut rest = fs::OpenOptions::new().read(true).write(true).create(true).open(scratch.path().join("rest"))?;
+    assert!(db.backup_to(&rest, &BackupOptions::new().since(first.commit.unwrap()))?.incremental);
+    rest.seek(SeekFrom::Start(0))?;
+    assert_eq!(restore_backup_from(&again, &rest).unwrap_err().name(), "missing_commits");
+    let stop = &mut |_: chrondb::Progress<'_>| ControlFlow::Break(());
+    assert_eq!(db.backup_with(&file, &BackupOptions::new(), stop).unwrap_err().name(), "cancelled");
+    let stop = &mut |_: chrondb::Progress<'_>| ControlFlow::Break(());
+    assert_eq!(restore_backup_with(&again, &file, stop).unwrap_err().name(), "cancelled");
+    assert_eq!(restore_backup(&again, &file)?.status, Status::Created);
+    rest.seek(SeekFrom::Start(0))?;
+    assert_eq!(restore_backup_from(&again, &rest)?.status, Status::Updated);
+    let again = Database::open(&again)?;
+    assert_eq!(again.compare("now", db.snapshot()?.commit().unwrap())?.ours, db.snapshot()?.commit());
+
+    let clone = |path: &Path| -> Result<(), Box<dyn std::error::Error>> {
+        let status = Command::new("git").args(["clone", "-q", "--bare"]).arg(db.path()).arg(path).status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err("git failed".into())
+        }
+    };
+    let options = OpenOptions::new().maintain(true);
+    let made = options.create_from(&copy, clone)?;
+    assert!(made.was_created() && made.get("b")?.is_some() && made.remote_branches()?.is_empty());
+    made.ready_for_git()?;
+    let error = options.create_from(&copy, clone).unwrap_err();
+    assert_eq!(error.downcast_ref::<Error>().map(|error| error.name()), Some("exists"));
+    let failed: Result<Database, Box<dyn std::error::Error>> =
+        options.create_from(scratch.path().join("no"), |_| Err("mine".into()));
+    assert_eq!(failed.unwrap_err().to_string(), "mine");
+
+    let draft = db.branch("draft")?;
+    assert_eq!(draft.put("k", "1").unwrap_err().name(), "no_branch");
+    draft.recording(WriteOptions::new().create_branch()).put("k", "1")?;
+    assert_eq!((draft.get("k")?, draft.get("a")?), (Some(b"1".to_vec()), None));
     Ok(())
 }
 

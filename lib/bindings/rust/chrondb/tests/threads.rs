@@ -17,10 +17,17 @@ use support::{database, Scratch};
 
 const THREADS: usize = 16;
 const PROCESSES: usize = 2;
-const ROUNDS: usize = 70; // of 8 operations: 8 * (16 + 2) * 70 = 10,080
 
 const DATABASE: &str = "CHRONDB_TEST_WORKER_DATABASE"; // for the other processes: what to work on,
 const NAME: &str = "CHRONDB_TEST_WORKER_NAME"; // and as who
+
+/// 8 operations each. CHRONDB_TEST_LONG=1: 8 * (16 + 2) * 70 = 10,080 of them.
+fn rounds() -> usize {
+    match env::var_os("CHRONDB_TEST_LONG") {
+        Some(_) => 70,
+        None => 10,
+    }
+}
 
 /// A round is eight operations, one of them a write of a document that is no other's.
 fn work(db: &Database, name: &str, rounds: usize) -> chrondb::Result<Vec<CommitId>> {
@@ -48,7 +55,7 @@ fn work(db: &Database, name: &str, rounds: usize) -> chrondb::Result<Vec<CommitI
 fn worker() {
     if let (Some(path), Ok(name)) = (env::var_os(DATABASE), env::var(NAME)) {
         let db = Database::open(PathBuf::from(path)).unwrap();
-        work(&db, &name, ROUNDS).unwrap();
+        work(&db, &name, rounds()).unwrap();
     }
 }
 
@@ -81,7 +88,7 @@ fn threads_and_processes_write_one_line_of_history() {
             let path = paths[number % paths.len()].clone();
             thread::spawn(move || {
                 let db = Database::open(path)?;
-                work(&db, &format!("thread{number}"), ROUNDS)
+                work(&db, &format!("thread{number}"), rounds())
             })
         })
         .collect();
@@ -95,10 +102,10 @@ fn threads_and_processes_write_one_line_of_history() {
 
     // Every write is a commit of its own, and all of them are on the line of first parents.
     let log: Vec<_> = first.log(&HistoryOptions::new().without_values()).unwrap().map(Result::unwrap).collect();
-    assert_eq!(log.len(), 1 + (THREADS + PROCESSES) * ROUNDS);
+    assert_eq!(log.len(), 1 + (THREADS + PROCESSES) * rounds());
     assert!(log.iter().all(|commit| commit.changes.len() == 1));
     let line: HashSet<CommitId> = log.iter().map(|commit| commit.commit).collect();
-    assert_eq!(commits.len(), THREADS * ROUNDS);
+    assert_eq!(commits.len(), THREADS * rounds());
     assert!(commits.is_subset(&line));
     assert!(log.windows(2).all(|pair| pair[0].time >= pair[1].time), "time runs backwards");
     assert_eq!(first.count(&Range::new()).unwrap() as usize, 1 + 10 * (THREADS + PROCESSES));
