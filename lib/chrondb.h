@@ -7,10 +7,12 @@
  * CONVENTIONS
  *
  * Results.   Functions return 0 (CHRONDB_OK), a positive answer (CHRONDB_NOTFOUND, CHRONDB_END) or
- *            a negative CHRONDB_E* code. After a negative code, and after CHRONDB_NOTFOUND,
- *            chrondb_last_error() says why, in the thread that made the call.
- * Strings.   `const char *` without a size beside it is NUL-terminated UTF-8. Documents are bytes with
- *            a size; they need no terminator.
+ *            a negative CHRONDB_E* code. After a negative code, and after CHRONDB_NOTFOUND (name "not_found"),
+ *            chrondb_last_error() says why, in the thread that made the call. Through a `T **out` nothing
+ *            is stored unless the result is 0.
+ * Strings.   `const char *` without a size beside it is NUL-terminated UTF-8; paths of files are what the system has,
+ *            any bytes. Documents are bytes with a size; they need no terminator. What is given is copied, or needed
+ *            during the call only, where nothing else is said.
  * Keys.      1 or more bytes of valid UTF-8, "table:id" split at the first ':', or no ':' at all. Neither the
  *            table nor the id may be empty. An encoded table or id (see chrondb-format(5)) has at most
  *            255 bytes. A malformed key is CHRONDB_EUSAGE, name "invalid_key".
@@ -29,16 +31,17 @@
  *            built with another version of this header may have a shorter or a longer struct: what is
  *            missing is zero; to set what the library does not know, or no size, is CHRONDB_EUSAGE. Reports
  *            that start with their size are filled as far as they go.
- * Threads.   Every function may be called from any thread. One iterator, batch or snapshot must not be
- *            used by two threads at once. A stack of 256 KiB is enough. The library never prints, exits, aborts on
- *            input, changes the environment, the working directory, or signal handlers.
+ * Threads.   Every function may be called from any thread. One iterator, batch, import, merge, watch or snapshot must
+ *            not be used by two threads at once; a snapshot is used by whoever uses what was opened of it. A stack of
+ *            256 KiB is enough. The library never prints, exits, aborts on input, changes the environment, the working
+ *            directory, or signal handlers.
  * Processes. What other processes write is seen by a handle that stays open, with the next snapshot. After a fork
  *            the child opens anew; there, what the parent had opened is CHRONDB_EUSAGE, name "wrong_process", and
  *            the _free and _close functions leave it alone. The parent goes on as before.
  *
- * ERRORS that any function may return besides those it names: CHRONDB_ESYSTEM (I/O, memory, permissions),
- * CHRONDB_EDAMAGED (an object of the database is missing or does not parse), CHRONDB_EUSAGE ("usage": a struct's
- * size; "wrong_process").
+ * ERRORS that any function may return besides those it names: CHRONDB_ESYSTEM ("no_space", "permission_denied",
+ * "out_of_memory", "io_error" ...), CHRONDB_EDAMAGED ("damaged": an object of the database is missing or does
+ * not parse), CHRONDB_EUSAGE ("usage": a struct's size, a NULL, what cannot be together; "wrong_process").
  */
 #ifndef CHRONDB_H
 #define CHRONDB_H
@@ -153,9 +156,11 @@ typedef struct chrondb_open_options {
 CHRONDB_API int chrondb_discover(chrondb_buffer *path);
 
 /* Open the database at `path`; recover it if its last writer died. The same database opened twice in a process,
- * by any spelling of its path, is one shared instance (the first open's notice counts); close each.
- * Errors: CHRONDB_ENODB (absent and no CREATE: "no_database"; something else is there: "not_a_database"; a newer
- * format: "unsupported"), CHRONDB_EBUSY. */
+ * by any spelling of its path, is one shared instance (the first open's notice and index count); close each.
+ * Errors: CHRONDB_ENODB (absent, or only begun, and no CREATE: "no_database"; something else is there, or a repository
+ * that cannot be adopted: "not_a_database"; a newer format: "unsupported"), CHRONDB_EDAMAGED (the format cannot be
+ * read), CHRONDB_EBUSY (who else creates or adopts it does not come to an end), CHRONDB_EUSAGE (the path is empty or
+ * too long). */
 CHRONDB_API int chrondb_open(chrondb **out, const char *path, const chrondb_open_options *options);
 
 /* Create a database from a bare git repository that somebody else makes: `make` is called with the absolute path where
@@ -174,7 +179,8 @@ CHRONDB_API int chrondb_create_from(chrondb **out, const char *path, const chron
  * little if there is nothing. CHRONDB_EBUSY. */
 CHRONDB_API int chrondb_ready_for_git(chrondb *db, int lock_timeout_ms);
 
-/* Drop one reference; the last one closes. Iterators, batches and snapshots must have been freed. NULL is ignored. */
+/* Drop one reference; the last one closes, and waits for maintenance that is under way. What was opened of the database
+ * must have been freed before. */
 CHRONDB_API void chrondb_close(chrondb *db);
 
 /* The database's directory, absolute; borrowed until close. */
@@ -247,7 +253,7 @@ CHRONDB_API void chrondb_list_free(chrondb_list *list);
 CHRONDB_API int chrondb_count(chrondb_snapshot *snapshot, const chrondb_range *range, uint64_t *count);
 
 /* Calls `each` for every table in the order of its name's bytes, name "" first for the keys without a table.
- * A nonzero result of `each` ends the walk and is returned. */
+ * A nonzero result of `each`, which must not use the snapshot, ends the walk and is returned. */
 CHRONDB_API int chrondb_tables(chrondb_snapshot *snapshot,
                                int (*each)(void *context, const char *table, uint64_t count), void *context);
 
@@ -323,8 +329,8 @@ CHRONDB_API int chrondb_batch_patch(chrondb_batch *batch, const char *key, const
 CHRONDB_API int chrondb_batch_delete(chrondb_batch *batch, const char *key, const chrondb_condition *condition);
 /* Only the condition. */
 CHRONDB_API int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_condition *condition);
-/* The key as it was in the snapshot; CHRONDB_NOTFOUND at once if it was not there. The snapshot may be
- * freed before the commit. */
+/* The key as it was in a snapshot of the same database; CHRONDB_NOTFOUND at once if it was not there. The snapshot may
+ * be freed before the commit. */
 CHRONDB_API int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapshot *snapshot,
                                       const chrondb_condition *condition);
 /* Everything as it was in the snapshot, or a table ("": the keys without one); must be the batch's only operation. Its
@@ -337,7 +343,8 @@ CHRONDB_API int chrondb_key_check(const char *key);
  * without one. Two keys never have one path. CHRONDB_EUSAGE. Asks no database. */
 CHRONDB_API int chrondb_key_path(const char *key, chrondb_buffer *path);
 /* One operation as JSON, as `chrondb batch` reads them: {"op":"put|patch|delete|check","key":K,"value":V,
- * "if_absent":true,"if_exists":true,"if_match":COMMIT}. CHRONDB_EINVALID tells what is wrong with it.
+ * "if_absent":true,"if_exists":true,"if_match":COMMIT}. CHRONDB_EINVALID ("invalid_json", "invalid_operation") tells
+ * what is wrong with it.
  * `defaults` (or NULL) is the condition of an operation that states none. */
 CHRONDB_API int chrondb_batch_add_json(chrondb_batch *batch, const char *line, size_t size,
                                        const chrondb_condition *defaults);
@@ -410,11 +417,14 @@ typedef struct chrondb_import_report {
     char head[CHRONDB_HEX_SIZE + 1];
 } chrondb_import_report;
 
+/* The strings of the options must live as long as the import. CHRONDB_EUSAGE ("no_branch", "invalid_author",
+ * "invalid_meta"), CHRONDB_EBUSY. */
 CHRONDB_API int chrondb_import_open(chrondb_import **out, chrondb *db, const chrondb_import_options *options);
-/* One line, without or with its newline; it is copied. CHRONDB_EINVALID, CHRONDB_EUSAGE ("invalid_key", "invalid_time",
- * "invalid_author", "invalid_meta"): the line is bad and nothing of it was taken; the next one may be given all the
- * same. Error line and column are positions in this line's text. Any other error ends the import: only _report and
- * _free may follow. CHRONDB_ECONFLICT "not_resumable": these are not the lines of the import that was interrupted. */
+/* One line, without or with its newline. CHRONDB_EINVALID ("invalid_json", "invalid_line"), CHRONDB_EUSAGE
+ * ("invalid_key", "invalid_time", "invalid_author", "invalid_meta"): the line is bad and nothing of it was taken; the
+ * next one may be given all the same. Error line and column are positions in this line's text. Any other error ends the
+ * import: only _report and _free may follow. CHRONDB_ECONFLICT "not_resumable": these are not the lines of the import
+ * that was interrupted. */
 CHRONDB_API int chrondb_import_line(chrondb_import *import, const char *line, size_t size);
 /* The end of the lines: commit the rest; durable when it returns 0. */
 CHRONDB_API int chrondb_import_finish(chrondb_import *import);
@@ -496,8 +506,8 @@ typedef struct chrondb_difference {
 
 typedef struct chrondb_diff chrondb_diff;
 
-/* What changed from one snapshot to another, in key order, for keys that start with one of the prefixes
- * (a whole key is its own prefix), or for all if count is 0. Both snapshots must outlive the iterator. */
+/* What changed from one snapshot to another of the same database, in key order, for keys that start with one of the
+ * prefixes (a whole key is its own prefix), or for all if count is 0. Both snapshots must outlive the iterator. */
 CHRONDB_API int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapshot *to,
                                   const char *const *prefixes, size_t count);
 CHRONDB_API int chrondb_diff_next(chrondb_diff *diff, chrondb_difference *difference);

@@ -139,6 +139,15 @@ int chrondb_batch_check(chrondb_batch *batch, const char *key, const chrondb_con
     return result;
 }
 
+/* What another database has, the commit of this one would lack. */
+static int check_snapshot(const chrondb_batch *batch, const chrondb_snapshot *snapshot)
+{
+    int result = cdb_enter(snapshot->db->repo);
+    if (result == 0 && snapshot->db != batch->db)
+        result = cdb_error(CHRONDB_EUSAGE, "usage", "the snapshot is of another database");
+    return result;
+}
+
 int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapshot *snapshot,
                           const chrondb_condition *condition)
 {
@@ -147,7 +156,7 @@ int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapsho
     struct cdb_op *op;
     struct cdb_key parsed;
     struct cdb_lookup lookup;
-    int result = cdb_enter(snapshot->db->repo);
+    int result = check_snapshot(batch, snapshot);
     if (result == 0)
         result = cdb_key_parse(&parsed, key, strlen(key));
     if (result == 0)
@@ -165,7 +174,7 @@ int chrondb_batch_restore(chrondb_batch *batch, const char *key, chrondb_snapsho
 static int restore_many(chrondb_batch *batch, const char *table, chrondb_snapshot *snapshot)
 {
     struct cdb_op *op;
-    int result = cdb_enter(snapshot->db->repo);
+    int result = check_snapshot(batch, snapshot);
     if (result != 0)
         return result;
     if (batch->count > 0)

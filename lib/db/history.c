@@ -392,6 +392,8 @@ int chrondb_diff_open(chrondb_diff **out, chrondb_snapshot *from, chrondb_snapsh
     if (out == NULL || from == NULL || to == NULL || (prefixes == NULL && count > 0))
         return cdb_error_null();
     int result = cdb_enter(to->db->repo);
+    if (result == 0 && from->db != to->db)
+        result = cdb_error(CHRONDB_EUSAGE, "usage", "the snapshots are of two databases");
     if (result != 0)
         return result;
     struct chrondb_diff *diff = calloc(1, sizeof(*diff));

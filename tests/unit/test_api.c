@@ -208,6 +208,29 @@ static void test_single_writes(void **state)
     chrondb_buffer_free(&value);
 }
 
+/* What one database has is nothing to another. */
+static void test_snapshots_of_another_database(void **state)
+{
+    struct fixture *fixture = *state, other;
+    chrondb_snapshot *here = NULL, *there = NULL;
+    chrondb_batch *batch = NULL;
+    chrondb_diff *diff = NULL;
+
+    fixture_open(&other);
+    good(chrondb_put(other.db, "k", "\"elsewhere\"", 11, NULL, NULL, NULL));
+    good(chrondb_snapshot_open(&there, other.db, NULL, NULL));
+    good(chrondb_snapshot_open(&here, fixture->db, NULL, NULL));
+    good(chrondb_batch_new(&batch, fixture->db));
+    expect_error(chrondb_batch_restore(batch, "k", there, NULL), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_batch_restore_all(batch, there), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_batch_restore_table(batch, "", there), CHRONDB_EUSAGE, "usage");
+    expect_error(chrondb_diff_open(&diff, here, there, NULL, 0), CHRONDB_EUSAGE, "usage");
+    chrondb_batch_free(batch);
+    chrondb_snapshot_free(here);
+    chrondb_snapshot_free(there);
+    fixture_close(&other);
+}
+
 static void test_new_branch(void **state)
 {
     struct fixture *fixture = *state;
@@ -892,10 +915,19 @@ static void test_maintained(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_later_struct), TEST(test_earlier_struct),     TEST(test_no_size),
-        TEST(test_reports),      TEST(test_single_writes),      TEST(test_new_branch),
-        TEST(test_inherited),    TEST(test_fork_beside_writer), TEST(test_orphan_holds_nothing),
-        TEST(test_others_write), TEST(test_small_stack),        TEST(test_cycles),
+        TEST(test_later_struct),
+        TEST(test_earlier_struct),
+        TEST(test_no_size),
+        TEST(test_reports),
+        TEST(test_single_writes),
+        TEST(test_new_branch),
+        TEST(test_snapshots_of_another_database),
+        TEST(test_inherited),
+        TEST(test_fork_beside_writer),
+        TEST(test_orphan_holds_nothing),
+        TEST(test_others_write),
+        TEST(test_small_stack),
+        TEST(test_cycles),
         TEST(test_maintained),
     };
 
