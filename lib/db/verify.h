@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "chrondb.h"
+#include "index/ft_segment.h"
 #include "store/check.h"
 #include "store/docs.h"
 #include "store/repo.h"
@@ -123,7 +124,7 @@ int cdb_verify_commits(struct cdb_verify *it);
 /* The trees of the refs; with it->full those of all commits. */
 int cdb_verify_trees(struct cdb_verify *it);
 
-/* ---- verify_index.c, verify_words.c: what the files of the index say of a branch ---- */
+/* ---- verify_index.c, verify_words.c, verify_postings.c: what the files of the index say of a branch ---- */
 
 /* A branch's first-parent chain by positions. */
 struct cdb_verify_chain {
@@ -136,6 +137,10 @@ struct cdb_verify_chain {
 
 int cdb_verify_index(struct cdb_verify *it);
 int cdb_verify_words(struct cdb_verify_chain *chain);
+/* verify_postings.c: are the words of a segment those of its documents, as far as the first `end` commits brought them?
+ * Also CHRONDB_EDAMAGED: it cannot be read. */
+int cdb_verify_postings(const struct cdb_verify_chain *chain, struct cdb_ft_segment *segment, const char *language,
+                        uint64_t end);
 /* What the first `end` commits changed, and all documents below a root, as git has them. A result of `each` that is not
  * 0 ends the walk. 1: something cannot be read, which is told elsewhere. */
 int cdb_verify_changes(const struct cdb_verify_chain *chain, uint64_t end,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The index of words beside the truth: which documents it has, and, in full, since when and until when. Sums as in
- * verify_index.c. */
+ * The index of words beside the truth: which documents it has, and, in full, since when and until when, and their
+ * words. Sums as in verify_index.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +75,9 @@ static int take_all(struct words *words)
             result = cdb_shelf_view_load(words->view, words->chain->dir, i);
         if (result == 0 && words->view->parts[i].segment != NULL)
             result = take_part(words, &words->view->parts[i]);
+        if (result == 0 && words->chain->it->full)
+            result = cdb_verify_postings(words->chain, words->view->parts[i].segment, words->view->shelf.language,
+                                         words->end);
         if (result == 0)
             result = cdb_verify_step(words->chain->it, "words", i, words->view->count);
     }

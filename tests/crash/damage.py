@@ -152,6 +152,8 @@ def wait_for_no_checkpoint(templates, damage, seed):
     damage(os.path.join(db.path, "chrondb/journal"), rng)
     for i in range(12):
         db.must_write(put("large", crash.noise(rng, 560000)))
+    found = db.run("verify")  # it has healed the journal
+    expect(found.code == 0, "after the checkpoint: %s" % found)
     go_on(db, "a checkpoint is due, %s, seed %d" % (damage.__name__, seed))
 
 

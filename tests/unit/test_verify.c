@@ -17,9 +17,11 @@
 
 #include "chrondb.h"
 #include "index/catalog.h"
+#include "index/ft_build.h"
 #include "index/shelf_view.h"
 #include "random.h"
 #include "scratch.h"
+#include "text/analyzer.h"
 #include "util/error.h"
 #include "util/oid_map.h"
 #include "util/parallel.h"
@@ -380,6 +382,73 @@ static void test_words(void **state)
     }
 }
 
+/* ---- segments that lie ------------------------------------------------------------------------- */
+
+#define NOTE "{\"t\":\"one two two three\"}"
+
+/* The segment of the present anew, with another note. */
+static void write_words(const struct world *world, const char *note)
+{
+    struct cdb_shelf shelf;
+    struct cdb_ft_segment *segment;
+    struct cdb_ft_builder *builder;
+    struct cdb_analyzer *analyzer;
+    struct cdb_ft_keys keys;
+    int dir = index_dir(world);
+    assert_int_equal(cdb_shelf_read(&shelf, dir, MAIN), 0);
+    assert_int_equal(shelf.segment_count, 1);
+    assert_int_equal(cdb_ft_segment_open(&segment, dir, shelf.segments[0].name), 0);
+    assert_int_equal(cdb_analyzer_new(&analyzer, shelf.language), 0);
+    assert_int_equal(cdb_ft_builder_new(&builder, analyzer), 0);
+    assert_int_equal(cdb_ft_keys_init(&keys, segment, 0), 0);
+    while (cdb_ft_keys_next(&keys) == 0) {
+        const char *json = strcmp(keys.key.text, "note:1") == 0 ? note : "{\"t\":\"two\",\"n\":{\"m\":7}}";
+        uint32_t from;
+        assert_int_equal(cdb_ft_from(segment, keys.next - 1, &from), 0);
+        assert_int_equal(cdb_ft_builder_add(builder, keys.key.text, keys.key.len, from, json, strlen(json)), 0);
+    }
+    assert_int_equal(cdb_ft_builder_write(builder, dir, &shelf.segments[0].name, &shelf.segments[0].bytes), 0);
+    assert_int_equal(cdb_shelf_write(dir, &shelf), 0);
+    cdb_ft_builder_free(builder);
+    cdb_analyzer_free(analyzer);
+    cdb_ft_segment_close(segment);
+    cdb_shelf_release(&shelf);
+    close(dir);
+}
+
+static void test_postings(void **state)
+{
+    static const char *const lies[] = {NOTE, /* none */
+                                       "{\"t\":\"two one two three\"}",
+                                       "{\"t\":\"one two three three\"}",
+                                       "{\"t\":\"one two two threes\"}",
+                                       "{\"t\":\"one two two three four\"}",
+                                       "{\"u\":\"one two two three\"}",
+                                       "{\"t\":\"one two two\"}",
+                                       "{\"t\":[\"one two\",\"two three\"]}",
+                                       "{}"};
+    struct world world;
+    (void)state;
+    world_new(&world);
+    put(&world, NULL, "note:0", "{\"t\":\"two\",\"n\":{\"m\":7}}");
+    put(&world, NULL, "note:1", NOTE);
+    put(&world, NULL, "note:2", "{\"t\":\"two\",\"n\":{\"m\":7}}");
+    reindex(&world);
+    for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+        write_words(&world, lies[i]);
+        verify(&world, 0);
+        assert_int_equal(world.errors, 0);
+        verify(&world, 1);
+        if (world.errors != (i > 0))
+            fail_msg("%u errors for %s: %s", world.errors, lies[i], world.message);
+        if (i > 0)
+            assert_string_equal(world.key, "note:1");
+    }
+    reindex(&world);
+    check_sound(&world);
+    world_free(&world);
+}
+
 /* ---- its end ----------------------------------------------------------------------------------- */
 
 static int no_more(void *context, const char *phase, uint64_t done, uint64_t total)
@@ -475,8 +544,9 @@ static void test_parallel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sound), cmocka_unit_test(test_catalog), cmocka_unit_test(test_words),
-        cmocka_unit_test(test_end),   cmocka_unit_test(test_oid_map), cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_sound),    cmocka_unit_test(test_catalog), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_postings), cmocka_unit_test(test_end),     cmocka_unit_test(test_oid_map),
+        cmocka_unit_test(test_parallel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
