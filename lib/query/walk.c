@@ -61,6 +61,12 @@ static int take_window(struct cdb_walk *walk, uint32_t from, uint32_t to, double
     return result;
 }
 
+/* Facets count by windows of CDB_WINDOW. */
+static bool is_wide(const struct cdb_walk *walk)
+{
+    return walk->scorer->wide && walk->facets == NULL;
+}
+
 /* May the window from *from on be passed over, or the whole rest? *from moves behind it then. If not, [*from, *to) is
  * what is to be produced. */
 static int pass_over(const struct cdb_walk *walk, uint32_t *from, uint32_t last, uint32_t *to, double *floor,
@@ -72,7 +78,7 @@ static int pass_over(const struct cdb_walk *walk, uint32_t *from, uint32_t last,
 
     *passed = false;
     *floor = walk->whole ? CDB_NO_FLOOR : cdb_collector_floor(walk->collector, *from);
-    if (*floor <= 0 && !scorer->wide)
+    if (*floor <= 0 && !is_wide(walk))
         return 0;
     if (*floor > 0 && scorer->max * CDB_BOUND_SLACK < *floor) {
         *from = last;
@@ -105,7 +111,7 @@ int cdb_walk(struct cdb_walk *walk, uint32_t from, uint32_t last)
         result = scorer->ops->next(scorer, from, &from);
         if (result != 0 || from >= last)
             break;
-        to = last - from > CDB_WINDOW && !scorer->wide ? from + CDB_WINDOW : last;
+        to = last - from > CDB_WINDOW && !is_wide(walk) ? from + CDB_WINDOW : last;
         result = pass_over(walk, &from, last, &to, &floor, &passed);
         if (result != 0 || passed)
             continue;

@@ -469,7 +469,7 @@ static void check_facet(struct question *question)
     struct cdb_search_options options = question->options;
     struct cdb_search_result result;
 
-    options.limit = 0;
+    options.limit = random_chance(&world->random, 50) ? 5 : 0;
     options.facets = &facet;
     options.facet_count = 1;
     run(question, &options, &result);
