@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import unittest
 import zipfile
 
-from support import PACKAGE, Case, main
+from support import PACKAGE, SOURCE, Case, main
 
 
 def can_build(python):
@@ -54,6 +55,25 @@ class Wheel(Case):
         clean = {"PYTHONPATH": "", "CHRONDB_LIB_PATH": "", "CHRONDB_LIB_DIR": "/nowhere"}
         said = self.run_quietly(python, "-c", USE, self.path, **clean)
         self.assertEqual(said, "{'name': 'Alice'} %s\n" % os.path.join(place, "chrondb"))
+
+    def test_the_source_distribution_has_what_cmake_builds(self):
+        # Its egg-info would be made beside the sources.
+        script = ("setup.py", "-q", "egg_info", "--egg-base", self.directory, "sdist", "--dist-dir", self.directory)
+        done = subprocess.run(
+            (PYTHON,) + script + ("--formats=tar",), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=PACKAGE
+        )
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+        (archive,) = [name for name in os.listdir(self.directory) if name.endswith(".tar")]
+        with tarfile.open(os.path.join(self.directory, archive)) as tar:
+            names = {name.split("/", 1)[1] for name in tar.getnames() if "/" in name}
+        for part in ("lib", "cmd", "cmake", "man"):
+            for folder, _, files in os.walk(os.path.join(SOURCE, part)):
+                below = os.path.relpath(folder, SOURCE)
+                if "__pycache__" in below or below.startswith(("lib/bindings/python", "lib/bindings/rust")):
+                    continue
+                missing = [name for name in files if "native/%s/%s" % (below, name) not in names]
+                self.assertEqual(missing, [], below)
+        self.assertFalse([name for name in names if name.startswith("native/lib/bindings/rust")])
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Sdist(sdist):
         for part in PARTS:
             path, copy = os.path.join(root, part), os.path.join(base_dir, "native", part)
             if os.path.isdir(path):
-                shutil.copytree(path, copy, ignore=shutil.ignore_patterns("bindings", "__pycache__"))
+                shutil.copytree(path, copy, ignore=shutil.ignore_patterns("python", "rust", "__pycache__"))
             else:
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 shutil.copyfile(path, copy)
