@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 import crash
 from crash import SLOW, Db, batch, expect, fail, git, put
 
-KILLS = int(os.environ.get("CHRONDB_TEST_GC_KILLS") or (15 if SLOW else 25))
+KILLS = crash.often("GC_KILLS", 6, 200)
 WORKERS = 4
 REPEATS = 2
 LEFTOVERS = ("chrondb/maintaining", "chrondb/packed-refs.tmp", "chrondb/prune.tmp", "packed-refs.lock",

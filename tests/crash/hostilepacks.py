@@ -12,10 +12,10 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import crash
 import packs
-from crash import SLOW, Db, expect, git
+from crash import Db, expect, git
 from packs import BLOB, COMMIT, TREE, Pack, insert, varint
 
-MUTATIONS = int(os.environ.get("CHRONDB_TEST_MUTATIONS") or (60 if SLOW else 200))
+MUTATIONS = crash.often("MUTATIONS", 90, 2000)
 WORKERS = 4
 COMMANDS = [["get", "user:1"], ["list"], ["count"], ["tables"], ["history", "user:1"], ["log"], ["info"],
             ["get", "user:1", "--at", "main~2"], ["diff", "main~1"], ["at", "@1", "user:1"]]

@@ -16,7 +16,7 @@ import crash
 from crash import Db, expect, fail, git, put
 from diskfull import CAUSE, check_full, mount_small, private_mounts
 
-KILLS = int(os.environ.get("CHRONDB_TEST_KILLS") or 80)
+KILLS = crash.often("KILLS", 48, 500)
 WORKERS = 4
 LINES = 3000
 WINDOW = 0.6  # seconds, after which commits are published while lines still come in

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 import crash
 from crash import Db, expect, fail, git, run
 
-STEPS = int(os.environ.get("CHRONDB_TEST_REPLICATION_STEPS") or (25 if crash.SLOW else 50))
+STEPS = crash.often("REPLICATION_STEPS", 50, 500)
 FIELDS = {"shared:%d" % i for i in range(6)}
 QUIET = ("fetch first", "behind", "no branch")
 

@@ -15,7 +15,7 @@ import crash
 from crash import Db, batch, delete, expect, git, put
 
 WORKERS = 4
-DAMAGES = int(os.environ.get("CHRONDB_TEST_DAMAGES") or (20 if crash.SLOW else 80))
+DAMAGES = crash.often("DAMAGES", 40, 1000)
 # Derived; what no command works without; of no content, or nobody's.
 SKIPPED = ("chrondb/index/", "chrondb/format", "hooks/", "description", "info/", "chrondb/lock", "chrondb/maintenance.lock")
 

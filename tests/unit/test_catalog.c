@@ -189,8 +189,10 @@ static void step(struct world *world)
 
 static void test_random(void **state)
 {
+    uint64_t seeds = random_rounds(4, 100);
+
     (void)state;
-    for (uint64_t seed = 1; seed <= 8; seed++) {
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct world world;
 
         world_open(&world, seed, 48, 300);

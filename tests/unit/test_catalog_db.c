@@ -2,7 +2,7 @@
  *
  * The catalog and the tree walk must answer alike: after random writes by chrondb and by plain git, on branches that
  * are made, moved and removed; and whatever was done to the files of the index. Another seed: CHRONDB_TEST_SEED; more:
- * CHRONDB_TEST_CATALOG_ROUNDS. */
+ * CHRONDB_TEST_ROUNDS, CHRONDB_TEST_LONG. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -553,13 +553,6 @@ static void check_complete(struct world *world)
 
 /* ---- tests ---------------------------------------------------------------------------------------- */
 
-static size_t rounds(size_t usual)
-{
-    const char *given = getenv("CHRONDB_TEST_CATALOG_ROUNDS");
-
-    return given != NULL && *given != '\0' ? (size_t)strtoull(given, NULL, 10) : usual;
-}
-
 static void random_step(struct world *world, bool hostile)
 {
     size_t chance = random_below(&world->random, 100);
@@ -590,7 +583,7 @@ static void test_alike(void **state)
     (void)state;
 
     world_new(&world, 31);
-    for (size_t i = rounds(160); i > 0; i--) {
+    for (size_t i = random_rounds(80, 1000); i > 0; i--) {
         random_step(&world, false);
         check(&world);
     }
@@ -605,7 +598,7 @@ static void test_alike_whatever_happens_to_the_files(void **state)
     (void)state;
 
     world_new(&world, 32);
-    for (size_t i = rounds(160); i > 0; i--) {
+    for (size_t i = random_rounds(80, 1000); i > 0; i--) {
         random_step(&world, true);
         check(&world);
         if (random_chance(&world.random, 20))
@@ -667,7 +660,7 @@ static void test_every_byte(void **state)
     for (size_t i = 0; i < listing.count; i++) {
         char *data;
         size_t len = read_file(listing.names[i], &data);
-        size_t stride = 1 + len / rounds(160);
+        size_t stride = 1 + len / random_rounds(60, SIZE_MAX);
         for (size_t at = random_below(&world.random, stride); at < len; at += stride) {
             char before = data[at];
             data[at] ^= (char)(1u << random_below(&world.random, 8));
@@ -788,6 +781,7 @@ static void test_threads(void **state)
     struct world world;
     struct reader readers[THREADS];
     atomic_bool stop = false;
+    size_t count = random_rounds(160, 1000);
     (void)state;
 
     unsetenv("CHRONDB_TEST_NOW");
@@ -801,7 +795,7 @@ static void test_threads(void **state)
         readers[i] = (struct reader){.db = world.db, .stop = &stop};
         assert_int_equal(pthread_create(&readers[i].thread, NULL, read_on, &readers[i]), 0);
     }
-    for (unsigned i = 0; i < rounds(160); i++) {
+    for (unsigned i = 0; i < count; i++) {
         put_one(world.db, "moving", i);
         if (i % 20 == 5)
             assert_int_equal(chrondb_maintain(world.db), 0);

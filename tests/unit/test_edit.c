@@ -306,7 +306,7 @@ static void test_random_histories(void **state)
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         struct documents documents = {NULL, 0, 0};
         struct cdb_oid root = nothing;
-        for (int step = 0; step < 60; step++) {
+        for (size_t step = random_rounds(30, 200); step > 0; step--) {
             size_t count = random_chance(&random, 50) ? 1 : 1 + random_below(&random, 300);
             random_write(&random, &shapes[i], write, count);
             write_apply(write, &documents);
@@ -418,7 +418,7 @@ static void test_foreign_trees(void **state)
     (void)state;
 
     assert_non_null(write);
-    for (int round = 0; round < 6; round++) {
+    for (size_t round = random_rounds(4, 40); round > 0; round--) {
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
             struct paths paths = {NULL, 0, 0};
             for (size_t k = 0; k < shapes[i].files; k++)
@@ -439,7 +439,7 @@ static void test_foreign_changes(void **state)
     (void)state;
 
     assert_non_null(write);
-    for (int round = 0; round < 8; round++) {
+    for (size_t round = random_rounds(4, 40); round > 0; round--) {
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
             struct documents documents = {NULL, 0, 0};
             struct paths paths = {NULL, 0, 0};

@@ -355,7 +355,7 @@ static void test_random_trees(void **state)
     struct random random = random_seed(6);
     (void)state;
 
-    for (int round = 0; round < 8; round++)
+    for (size_t round = random_rounds(4, 40); round > 0; round--)
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
             check_shape(&random, &shapes[i]);
 }

@@ -397,8 +397,7 @@ static void step(struct world *world)
 
 static void test_random(void **unused)
 {
-    const char *more = getenv("CHRONDB_TEST_ROUNDS");
-    uint64_t rounds = more != NULL ? strtoull(more, NULL, 10) : 6;
+    uint64_t rounds = random_rounds(4, 100);
 
     (void)unused;
     for (uint64_t seed = 1; seed <= rounds; seed++) {

@@ -661,11 +661,10 @@ static void play(struct world *world)
 
 static void test_random_merges(void **state)
 {
-    const char *given = getenv("CHRONDB_TEST_MERGE_ROUNDS");
     struct world world = {.random = random_seed(5)};
-    int rounds = given != NULL ? atoi(given) : 6;
+    size_t rounds = random_rounds(6, 500);
     (void)state;
-    for (int i = 0; i < rounds; i++)
+    for (size_t i = 0; i < rounds; i++)
         play(&world);
     printf("%u merged, %u forward, %u unchanged, %u in conflict (%u decided), %u with several bases, %u both ways\n",
            world.merged, world.forward, world.unchanged, world.in_conflict, world.decided, world.crossed,

@@ -675,13 +675,6 @@ static void check_rebuilt(struct world *world)
 
 /* ---- histories ------------------------------------------------------------------------------------ */
 
-static size_t rounds(size_t usual)
-{
-    const char *given = getenv("CHRONDB_TEST_ROUNDS");
-
-    return given != NULL && *given != '\0' ? (size_t)strtoull(given, NULL, 10) : usual;
-}
-
 static void run(struct world *world, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -768,7 +761,7 @@ static void test_strange_keys(void **state)
     memset(longest_both + 256, 'd', 250);
     memset(longest_escaped, '%', 83);
     world_new(&world, 21, keys, sizeof(keys) / sizeof(keys[0]));
-    run(&world, rounds(700));
+    run(&world, random_rounds(300, 5000));
     world_free(&world);
 }
 
@@ -790,7 +783,7 @@ static void test_many_keys(void **state)
     for (size_t i = 0; i < count; i++)
         keys[i] = texts[i];
     world_new(&world, 22, keys, count);
-    run(&world, rounds(600));
+    run(&world, random_rounds(300, 5000));
     world_free(&world);
 }
 
@@ -809,7 +802,7 @@ static void test_around_the_limit(void **state)
     world_new(&world, 23, keys, 80);
     for (unsigned i = 0; i < 3; i++)
         random_batch(&world, OPS_MAX);
-    run(&world, rounds(400));
+    run(&world, random_rounds(200, 5000));
     world_free(&world);
 }
 
@@ -837,7 +830,7 @@ static void test_digits(void **state)
     for (size_t i = 0; i < count; i++)
         keys[i] = texts[i];
     world_new(&world, 24, keys, count);
-    run(&world, rounds(300));
+    run(&world, random_rounds(150, 5000));
     world_free(&world);
 }
 

@@ -158,8 +158,7 @@ static size_t ask(struct world *world, const unsigned char *data, size_t len, bo
 
 static void test_damage(void **state)
 {
-    const char *rounds = getenv("CHRONDB_TEST_ROUNDS");
-    size_t files = rounds != NULL ? strtoul(rounds, NULL, 10) : 150, answered = 0;
+    size_t files = random_rounds(150, 10000), answered = 0;
     struct cdb_ft_segment *segment;
     struct world world;
 

@@ -355,13 +355,6 @@ static void step(struct world *world)
         look(world, &world->moments[random_below(random, world->moment_count)], false, false, 2);
 }
 
-static size_t rounds(size_t usual)
-{
-    const char *given = getenv("CHRONDB_TEST_ROUNDS");
-
-    return given != NULL && *given != '\0' ? (size_t)strtoull(given, NULL, 10) : usual;
-}
-
 static void run(uint64_t seed, size_t count)
 {
     struct world world;
@@ -401,13 +394,13 @@ static void test_yardstick(void **state)
 static void test_few_commits(void **state)
 {
     (void)state;
-    run(41, rounds(30));
+    run(41, random_rounds(30, 400));
 }
 
 static void test_more_commits(void **state)
 {
     (void)state;
-    run(42, rounds(60));
+    run(42, random_rounds(60, 400));
 }
 
 /* So many that lists of postings have several blocks, are skipped in, and pruned by what they can score at most. */
@@ -418,7 +411,7 @@ static void test_many_documents(void **state)
     (void)state;
 
     world_new(&world, 43);
-    world.ids = rounds(500);
+    world.ids = random_rounds(500, 2000);
     write_some(&world, 0, world.ids * 5);
     past = world.moments[0];
     look(&world, &(struct moment){.branch = 0}, true, false, 5);

@@ -561,8 +561,7 @@ static size_t examine(struct world *world, size_t questions)
 
 static void test_worlds(void **state)
 {
-    const char *rounds = getenv("CHRONDB_TEST_ROUNDS");
-    size_t worlds = rounds != NULL ? strtoul(rounds, NULL, 10) : 16, found = 0;
+    size_t worlds = random_rounds(16, 100), found = 0;
 
     (void)state;
     for (size_t w = 0; w < worlds; w++) {

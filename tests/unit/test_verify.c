@@ -189,8 +189,7 @@ static void one_step(struct world *world, struct random *random)
 
 static void test_sound(void **state)
 {
-    const char *given = getenv("CHRONDB_TEST_VERIFY_ROUNDS");
-    size_t rounds = given != NULL ? strtoul(given, NULL, 10) : 2;
+    size_t rounds = random_rounds(2, 100);
     struct random random = random_seed(11);
     (void)state;
     for (size_t i = 0; i < rounds; i++) {

@@ -20,11 +20,21 @@ BIN = os.environ.get("CHRONDB_BIN") or sys.exit("CHRONDB_BIN is not set: run thi
 SOURCE = os.environ.get("CHRONDB_SOURCE_DIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 SEED = int(os.environ.get("CHRONDB_TEST_SEED") or 20261121)
 SLOW = bool(os.environ.get("CHRONDB_SANITIZE"))
-LIMIT = 40 if SLOW else 20  # seconds that any one command may take
+LONG = bool(os.environ.get("CHRONDB_TEST_LONG"))
+LIMIT = 120  # seconds that any one command may take, on a machine that does much else
 JOURNAL_HALF = 4 << 20
 EXIT = {"not_found": 1, "usage": 2, "conflict": 3, "invalid": 4, "busy": 5, "no_database": 6, "damaged": 7, "system": 8}
 
 _here = os.path.basename(sys.argv[0])
+
+
+def often(name, usual, longer):
+    """How many random kills, states or mutations: $CHRONDB_TEST_<name>; or, if CHRONDB_TEST_LONG is set, `longer`; else
+    `usual`, a third of it with the sanitizers."""
+    given = os.environ.get("CHRONDB_TEST_" + name)
+    if given:
+        return int(given)
+    return longer if LONG else usual // 3 if SLOW else usual
 
 
 class Failure(Exception):

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rounds.h"
+
 struct random {
     uint64_t state;
 };
