@@ -41,18 +41,17 @@ write_each() {
 
 # One batch for all versions of one time.
 write_batches() {
-    jq -r .time versions.ndjson | uniq | while read -r time; do
-        jq -c --arg time "$time" 'select(.time == $time) | {key: "package:\(.package)"} +
-            if .version then {op: "put", value: {version}} else {op: "delete"} end' versions.ndjson |
-            "$CHRONDB" batch --time "$time" || return 1
-    done >results.ndjson
+    local time lines
+    jq -sr 'group_by(.time)[] | .[0].time + "\t" + (map({key: "package:\(.package)"} +
+        if .version then {op: "put", value: {version}} else {op: "delete"} end | tojson) | join("\t"))' versions.ndjson |
+        while IFS=$'\t' read -r time lines; do
+            tr '\t' '\n' <<<"$lines" | "$CHRONDB" batch --time "$time" || return 1
+        done >results.ndjson
 }
 
-# What `list --at TIME` has to say.
-expected_at() { # TIME
-    jq -sc --arg time "$1" '[.[] | select(.time <= $time)] | group_by(.package) | map(last) |
-        sort_by(.package) | .[] | select(.version) | {key: "package:\(.package)", value: {version}}' versions.ndjson
-}
+# In jq: what `list --at TIME` has to say, an array; of all versions.
+state_at='def state_at($time): [.[] | select(.time <= $time)] | group_by(.package) | map(last) | sort_by(.package) |
+    map(select(.version) | {key: "package:\(.package)", value: {version}});'
 
 # The end of a second: with equal times, the commits of one are nanoseconds apart.
 end_of() {
@@ -60,25 +59,27 @@ end_of() {
 }
 
 check_list_at() {
-    local time
-    for time in $(jq -r .time versions.ndjson | uniq | awk 'NR % 9 == 1') 2009-12-31T23:59:59Z 2026-01-01T00:00:00Z; do
-        same "list --at $time" "$(expected_at "$time")" "$("$CHRONDB" list --at "$(end_of "$time")")"
-    done
-    # A second before a time is the state of the one before.
-    time=$(jq -sr '.[150].time' versions.ndjson)
-    same "a second before $time" "$(expected_at "$(jq -sr '.[150].seconds - 1 | todate' versions.ndjson)")" \
-        "$("$CHRONDB" list --at "$(jq -sr '.[150].seconds - 1 | todate' versions.ndjson)")"
+    local time expected
+    # Every ninth time, before and after all of them, and a second before one: the state of the one before.
+    jq -sr "$state_at"' . as $all |
+        ([map(.time) | unique | to_entries[] | select(.key % 9 == 0).value] | map([., sub("Z"; ".999Z")])) +
+        ["2009-12-31T23:59:59Z", "2026-01-01T00:00:00Z", (.[150].seconds - 1 | todate) | [., .]] | .[] |
+        . as [$time, $last] | [$last] + ($all | state_at($time) | map(tojson)) | join("\t")' versions.ndjson >states
+    [ "$(wc -l <states)" -gt 15 ]
+    while IFS=$'\t' read -r time expected; do
+        same "list --at $time" "${expected//$'\t'/$'\n'}" "$("$CHRONDB" list --at "$time")"
+    done <states
 }
 
 check_at() {
-    local time package
-    for n in {5..295..13}; do
-        time=$(jq -sr ".[$n].time" versions.ndjson)
-        package=package:$(jq -sr ".[$n].package" versions.ndjson)
-        same "$package at $time" \
-            "$(expected_at "$time" | jq -c --arg key "$package" 'select(.key == $key) | .value')" \
-            "$("$CHRONDB" at "$(end_of "$time")" "$package" 2>/dev/null || [ $? -eq 1 ])"
-    done
+    local time package expected
+    jq -sr "$state_at"' . as $all | range(5; 296; 13) | $all[.] | .time as $time | ("package:" + .package) as $key |
+        [($time | sub("Z"; ".999Z")), $key, ($all | state_at($time)[] | select(.key == $key).value | tojson)] |
+        join("\t")' versions.ndjson >states
+    [ "$(wc -l <states)" -eq 23 ]
+    while IFS=$'\t' read -r time package expected; do
+        same "$package at $time" "$expected" "$("$CHRONDB" at "$time" "$package" 2>/dev/null || [ $? -eq 1 ])"
+    done <states
 }
 
 sound() {
@@ -129,7 +130,7 @@ sound() {
             "$("$CHRONDB" history "package:$package" --reverse | jq -c .value)"
     done
     # The tree does not know the way: the last state, written alone, has the same.
-    expected_at 9999 | jq -c '{op: "put", key, value}' | "$CHRONDB" --db other batch
+    jq -sc "$state_at"' state_at("9999")[] | {op: "put", key, value}' versions.ndjson | "$CHRONDB" --db other batch
     same tree "$(git -C other rev-parse 'main^{tree}')" "$(git -C .chrondb rev-parse 'main^{tree}')"
 }
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """gc loses nothing: killed at every named point and at random moments, beside writers, readers, git's pushes and another
 gc; whatever it was, every object, ref and document is there, the next write leaves nothing of the dead behind, and the
-next gc finishes."""
+next gc finishes.
+
+CHRONDB_TEST_LONG=1, or CHRONDB_TEST_GC_KILLS: 200 or so many kills at random moments, instead of 16."""
 import os
 import random
 import shutil
@@ -14,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 import crash
 from crash import SLOW, Db, batch, expect, fail, git, put
 
-KILLS = crash.often("GC_KILLS", 6, 200)
+KILLS = crash.often("GC_KILLS", 16, 200)
 WORKERS = 4
 REPEATS = 2
 LEFTOVERS = ("chrondb/maintaining", "chrondb/packed-refs.tmp", "chrondb/prune.tmp", "packed-refs.lock",
@@ -32,9 +34,10 @@ def refs(path):
 
 
 class Template:
-    """Packs with and without deltas, loose objects, some that nothing reaches, both halves of the journal, refs."""
+    """Packs with and without deltas, loose objects, some that nothing reaches, refs; if it is `large`, both halves of the
+    journal."""
 
-    def __init__(self, scratch, rng):
+    def __init__(self, scratch, rng, large):
         self.scratch = scratch
         self.db = db = Db(scratch.new("template"))
         for i in range(80):
@@ -54,8 +57,9 @@ class Template:
         git(db.path, "update-ref", "refs/heads/side", "main~2")  # packed, and newer as a file
         git(db.path, "tag", "-a", "-m", "two", "v2", "v1")  # a tag of a tag
         git(db.path, "hash-object", "-w", "--stdin", stdin=b"nothing reaches this")
-        crash.fill_half(scratch, db, lambda: put("big:0", crash.noise(rng, 560000)))
-        db.must_write(put("big:0", crash.noise(rng, 560000)), env={"CHRONDB_TEST_FAULT": "none"})
+        if large:
+            crash.fill_half(scratch, db, lambda: put("big:0", crash.noise(rng, 560000)))
+            db.must_write(put("big:0", crash.noise(rng, 560000)), env={"CHRONDB_TEST_FAULT": "none"})
         db.must_write(put("s:1", "the last one"))
         self.objects, self.refs = objects(db.path), refs(db.path)
 
@@ -210,21 +214,30 @@ def beside(template, seed):
     shutil.rmtree(db.path)
 
 
-def test(scratch, rng):
-    template = Template(scratch, rng)
+def named_points(template, rng, repeats):
+    """A kill at each point that gc comes by; of those that it comes by more often, the first, the last and one between."""
     names, took = reached(template)
-    jobs = [lambda: interrupted(template)]
+    jobs = []
     for name in sorted(set(names)):
         most = names.count(name)
-        numbers = range(1, most + 1) if most <= REPEATS else sorted({1, most, rng.randrange(2, most)})
+        numbers = range(1, most + 1) if most <= repeats else sorted({1, most, rng.randrange(1, most + 1)})[:repeats + 1]
         jobs += [lambda p=name, n=n: killed_at(template, p, n) for n in numbers]
+    return jobs, set(names), took
+
+
+def test(scratch, rng):
+    small, large = Template(scratch, rng, False), Template(scratch, rng, True)
+    jobs, names, took = named_points(small, rng, REPEATS)
+    more, large_names, _ = named_points(large, rng, REPEATS if crash.LONG else 0)
+    jobs += more
     known = len(jobs)
-    wanted = [name for name in crash.fault_names() if name.startswith(("gc-", "rewrite-", "maintenance-"))]
-    never = [name for name in wanted if name not in names]
+    never = [name for name in crash.fault_names()
+             if name.startswith(("gc-", "rewrite-", "maintenance-", "search-merged")) and name not in names | large_names]
     expect(not never, "gc does not reach %s" % ", ".join(never))
-    jobs += [lambda s=rng.random() * took * 1.5: killed_after(template, s) for _ in range(KILLS)]
+    jobs += [lambda: interrupted(small)]
+    jobs += [lambda s=rng.random() * took * 1.5: killed_after(small, s) for _ in range(KILLS)]
     crash.parallel(jobs, WORKERS)
-    for _ in range(2):
+    for template in (small, large):
         beside(template, rng.getrandbits(32))
     return "%d named points, %d random moments, beside writers, pushes and readers: nothing lost" % (known, KILLS)
 
