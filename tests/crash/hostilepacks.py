@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Packs that nobody would write, put where git keeps its own: every command ends soon, with the right answer where what is
-damaged is not needed, else with exit status 7; never a crash, never a wrong answer, nothing lost."""
+damaged is not needed, else with exit status 7; never a crash, never a wrong answer, nothing lost.
+
+CHRONDB_TEST_LONG=1, or CHRONDB_TEST_MUTATIONS: 2,000 or so many packs altered at random, instead of 90."""
 import json
 import os
 import random

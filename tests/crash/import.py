@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Import that is killed: at every named point of it and at random moments. After each kill git finds nothing wrong, the
 branch is a beginning of the history that an undisturbed import makes, in whole commits; the same import finishes it,
-commit for commit; and nothing of the dead is left after the next write. The same on a disk that fills."""
+commit for commit; and nothing of the dead is left after the next write. The same on a disk that fills.
+
+CHRONDB_TEST_LONG=1, or CHRONDB_TEST_KILLS: 500 or so many kills at random moments, instead of 16."""
 import os
 import random
 import signal
@@ -16,9 +18,9 @@ import crash
 from crash import Db, expect, fail, git, put
 from diskfull import CAUSE, check_full, mount_small, private_mounts
 
-KILLS = crash.often("KILLS", 48, 500)
+KILLS = crash.often("KILLS", 16, 500)  # at random moments
 WORKERS = 4
-LINES = 3000
+LINES = 3000 if crash.LONG else 1500
 WINDOW = 0.6  # seconds, after which commits are published while lines still come in
 
 MODES = {"each": ["--commit-each"], "every": ["--commit-every", "70"], "groups": [], "one": ["--one-commit"]}
@@ -55,9 +57,9 @@ def make_lines(rng, groups, count=LINES):
 class Case:
     """A mode of import, its lines, and the history that they make."""
 
-    def __init__(self, scratch, rng, mode):
+    def __init__(self, scratch, rng, mode, count=LINES):
         self.mode, self.arguments = mode, ["import", *MODES[mode]]
-        self.lines = make_lines(rng, mode == "groups")
+        self.lines = make_lines(rng, mode == "groups", count)
         self.input = b"".join(self.lines)
         self.db = Db(scratch.new("whole"))
         self.db.ok("init")
@@ -265,7 +267,7 @@ def disk_full(scratch, rng):
     """Again and again with more room: what is there is whole, and at last it all is."""
     mount = scratch.new("mount")
     expect(mount_small(mount, "1600k", 20000), "cannot mount a small file system")
-    case = Case(scratch, rng, "each")
+    case = Case(scratch, rng, "each", 3000)
     db = Db(os.path.join(mount, "db"))
     db.prefix = "before"
     refused = 0
@@ -298,7 +300,7 @@ def test(scratch, rng):
     cases = [Case(scratch, rng, mode) for mode in MODES]
     quick_points(cases, scratch)
     windows(cases[0], scratch)
-    each = (KILLS - sum(kills.values())) // WORKERS + 1
+    each = KILLS // WORKERS + 1
     crash.parallel([lambda c=case, n=n: random_kills(c, scratch, random.Random(crash.SEED + n), each)
                     for n, case in enumerate(cases)], WORKERS)
     full = disk_full(scratch, rng) if private_mounts() else "no full disk: may not mount"

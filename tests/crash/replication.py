@@ -2,7 +2,8 @@
 """Three databases, a person with plain git, and one bare repository between them, served by git daemon where there is
 one and over file://. Random puts, deletes, pulls, pushes and fetches, some of them killed. At the end all have the same
 documents and come to rest, nothing acknowledged is missing, every version is in every history, git finds all sound, and
-moments before a pull have the answers that they had. $CHRONDB_TEST_REPLICATION_STEPS sets how many steps."""
+moments before a pull have the answers that they had. 50 steps; CHRONDB_TEST_LONG=1: 500;
+CHRONDB_TEST_REPLICATION_STEPS: so many."""
 import json
 import os
 import random
