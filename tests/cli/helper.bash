@@ -14,7 +14,7 @@ setup() {
     local name trace=${CHRONDB_TEST_TRACE-}
     : "${CHRONDB_BIN:?the chrondb to test}"
     CHRONDB=$(realpath "$CHRONDB_BIN")
-    for name in $(compgen -e | grep -E '^(CHRONDB_|GIT_)' | grep -vxE 'CHRONDB_(BIN|TEST_BIN_DIR)'); do
+    for name in $(compgen -e | grep -E '^(CHRONDB_|GIT_)' | grep -vxE 'CHRONDB_(BIN|TEST_BIN_DIR|SANITIZE)'); do
         unset "$name"
     done
     unset NO_COLOR PAGER LESS
