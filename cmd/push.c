@@ -164,7 +164,8 @@ static int push_refs(struct push *push)
     for (size_t i = 0; i < push->count; i++) {
         if (!push->list[i].has_news)
             continue;
-        cli_text_addf(&refspecs[i], HEADS "%s:" HEADS "%s", push->list[i].name, push->list[i].name);
+        /* the commit, as it is told: names can be those of several refs, and branches may move */
+        cli_text_addf(&refspecs[i], "%s:" HEADS "%s", push->list[i].id, push->list[i].name);
         arguments[count++] = cli_text_string(&refspecs[i]);
     }
     if (push->tags)

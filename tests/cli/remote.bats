@@ -200,6 +200,10 @@ v1 tag created' "$(refs)"
     same pushed 'topic branch created' "$(refs)"
     try --db b -b main pull origin topic
     same status fast-forward "$(status_of)"
+    git --git-dir=a update-ref refs/heads/refs/heads/topic main
+    given --db a -b topic put y 2
+    try --db a push origin topic
+    same 'beside one that has its full name' 'topic branch updated' "$(refs)"
     try --db a push origin nowhere
     fails 2 "chrondb: there is no branch 'nowhere' to push"
     printf '#!/bin/sh\necho "only on Mondays" >&2\nexit 1\n' >hub.git/hooks/pre-receive
