@@ -4,7 +4,8 @@ import ctypes
 import logging
 import os
 from ctypes import byref, string_at
-from typing import IO, TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import IO, TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Union
 
 from . import _native
 from ._errors import ChronDBError, ClosedError, MergeConflictError, UsageError, check, last_error, text
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Target = Union[PathLike, int, IO[Any]]
+Report = TypeVar("Report")
 logger = logging.getLogger("chrondb")
 logger.addHandler(logging.NullHandler())
 
@@ -90,6 +92,14 @@ def c_name(name: str) -> bytes:
 def time_or_none(commit: Optional[str], time: _native.Time) -> Optional[Time]:
     """The time of a commit, if there is one."""
     return None if commit is None else from_ns(time.seconds, time.nanoseconds)
+
+
+def filled(kind: Callable[..., Report], report: ctypes.Structure, **members: Any) -> Report:
+    """A named tuple of a report of the library: its members are the struct's, but for those that are given."""
+    for name in kind._fields:  # type: ignore[attr-defined]
+        if name not in members:
+            members[name] = getattr(report, name)
+    return kind(**members)
 
 
 def ref_of(ref: _native.Ref, status: Optional[str] = None) -> Ref:
@@ -143,8 +153,7 @@ def restore_backup(
             fd=descriptor, lock_timeout_ms=timeout_ms(lock_timeout), progress=caller.callback
         )
         check(lib.chrondb_restore_backup(path, name, byref(options), byref(report)))
-    members = [getattr(report, name) for name in RestoreReport._fields[:-2]]
-    return RestoreReport(*members, incremental=bool(report.incremental), status=_native.STATUS[report.status])
+    return filled(RestoreReport, report, incremental=bool(report.incremental), status=_native.STATUS[report.status])
 
 
 class Snapshot(Documents):
@@ -218,6 +227,12 @@ class Branch(Documents):
     @property
     def _handle(self) -> Handle:
         return self._db._handle
+
+    def _checked_handle(self) -> Handle:
+        """The database's; raises unless it is open, and this process's own."""
+        handle = self._handle
+        handle.check()
+        return handle
 
     def _branch_name(self, branch: Optional[str]) -> Optional[bytes]:
         """The branch that a call means, for the library."""
@@ -294,8 +309,7 @@ class Branch(Documents):
         timeout        iterating ends when so many seconds have gone by without a change
         raw            documents as Raw
         """
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         return Watch(handle, self._branch_name(None), prefix, table, since, timeout, self._loader(raw))
 
     # ---- writing ----
@@ -475,9 +489,7 @@ class Branch(Documents):
             check(lib.chrondb_import_finish(running.pointer))
         report = _native.ImportReport()
         lib.chrondb_import_get_report(running.pointer, byref(report))
-        return ImportReport(
-            report.lines, report.resumed, report.commits, report.puts, report.deletes, decode(report.head) or None
-        )
+        return filled(ImportReport, report, head=decode(report.head) or None)
 
     # ---- two moments ----
 
@@ -552,13 +564,12 @@ class Branch(Documents):
             error.conflicts = list(self._conflicts(merge))
             raise
         report = lib.chrondb_merge_get_report(merge.pointer).contents
-        return MergeReport(
-            _native.MERGE_STATUS[report.status],
-            None if report.commit is None else decode(report.commit),
-            from_ns(report.time.seconds, report.time.nanoseconds),
-            report.puts,
-            report.deletes,
-            report.conflicts,
+        return filled(
+            MergeReport,
+            report,
+            status=_native.MERGE_STATUS[report.status],
+            commit=None if report.commit is None else decode(report.commit),
+            time=from_ns(report.time.seconds, report.time.nanoseconds),
         )
 
     def _conflicts(self, merge: Resource) -> Iterator[Conflict]:
@@ -593,30 +604,24 @@ class Branch(Documents):
         handle, found = self._handle, _native.Comparison()
         handle.check()
         check(lib.chrondb_compare(handle.pointer, self._branch_name(None), c_when(ours), c_when(theirs), byref(found)))
-        return Comparison(
-            decode(found.ours) or None,
-            decode(found.theirs) or None,
-            bool(found.same_documents),
-            bool(found.our_news),
-            bool(found.their_news),
-        )
+        flags = {name: bool(getattr(found, name)) for name in ("same_documents", "our_news", "their_news")}
+        return Comparison(decode(found.ours) or None, decode(found.theirs) or None, **flags)
 
     def info(self) -> Info:
         """What the database is."""
         info = _native.Info()
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         check(lib.chrondb_get_info(handle.pointer, self._branch_name(None), byref(info)))
-        members = {name: getattr(info, name) for name in Info._fields}
         head = decode(info.head) or None
-        members.update(
+        return filled(
+            Info,
+            info,
             path=os.fsdecode(info.path),
             branch=decode(info.branch),
             head=head,
             time=time_or_none(head, info.time),
             search_language=decode(info.search_language) or None,
         )
-        return Info(**members)
 
     def __repr__(self) -> str:
         return "<chrondb.Branch %r of %r>" % (self._name, self._db)
@@ -758,35 +763,32 @@ class ChronDB(Branch):
 
     def maintain(self) -> None:
         """Do the maintenance that is due now; it may take a second. Others read and write meanwhile."""
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         check(lib.chrondb_maintain(handle.pointer))
 
     @property
     def maintenance_due(self) -> bool:
         """Is maintenance due? Costs nothing."""
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         return bool(lib.chrondb_maintenance_due(handle.pointer))
 
     def ready_for_git(self, *, lock_timeout: Optional[float] = None) -> None:
         """Before git commands that write are run on the repository: locks that dead gits left are removed, and live ones
         are waited for."""
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         check(lib.chrondb_ready_for_git(handle.pointer, timeout_ms(lock_timeout)))
 
     def gc(self, progress: Optional[Progress] = None) -> GcReport:
         """All the maintenance, and thoroughly: one tight pack. Nothing is dropped. progress(phase, done, total)"""
         report = _native.GcReport()
         self._long(lib.chrondb_gc, progress, report)
-        return GcReport(*[getattr(report, name) for name in GcReport._fields])
+        return filled(GcReport, report)
 
     def reindex(self, progress: Optional[Progress] = None) -> ReindexReport:
         """Build the index anew, from git alone. progress(phase, done, total)"""
         report = _native.ReindexReport()
         self._long(lib.chrondb_reindex, progress, report)
-        return ReindexReport(*[getattr(report, name) for name in ReindexReport._fields])
+        return filled(ReindexReport, report)
 
     def verify(
         self, *, full: bool = False, branch: Optional[str] = None, progress: Optional[Progress] = None
@@ -814,7 +816,7 @@ class ChronDB(Branch):
         handle.check()
         with caller:
             check(lib.chrondb_verify(handle.pointer, byref(options), byref(report)))
-        return VerifyReport(*[getattr(report, name) for name in VerifyReport._fields[:-1]], findings=findings)
+        return filled(VerifyReport, report, findings=findings)
 
     def backup(
         self,
@@ -846,27 +848,23 @@ class ChronDB(Branch):
                 progress=caller.callback,
             )
             check(lib.chrondb_backup(handle.pointer, name, byref(options), byref(report)))
-        members = [getattr(report, name) for name in BackupReport._fields[:-1]]
-        return BackupReport(*members, incremental=bool(report.incremental))
+        return filled(BackupReport, report, incremental=bool(report.incremental))
 
     def _long(self, function: Callable[..., int], progress: Optional[Progress], report: ctypes.Structure) -> None:
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         with Caller(progress) as caller:
             check(function(handle.pointer, caller.callback, None, byref(report)))
 
     @property
     def path(self) -> str:
         """Its directory, absolute."""
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         return os.fsdecode(lib.chrondb_path(handle.pointer))
 
     @property
     def was_created(self) -> bool:
         """Did opening it create or adopt it?"""
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         return bool(lib.chrondb_was_created(handle.pointer))
 
     # ---- branches and tags ----
@@ -896,8 +894,7 @@ class ChronDB(Branch):
             found.append(ref_of(ref.contents))
             return 0
 
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         check(function(handle.pointer, _native.EACH_REF(each), None))
         return found
 
@@ -954,15 +951,13 @@ class ChronDB(Branch):
             found.append(Setting(*texts, is_set=bool(setting.is_set), is_valid=bool(setting.is_valid)))
             return 0
 
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         check(lib.chrondb_config_list(handle.pointer, _native.EACH_SETTING(each), None))
         return found
 
     def get_setting(self, name: str) -> str:
         """The value of a setting that is in effect."""
-        handle = self._handle
-        handle.check()
+        handle = self._checked_handle()
         return buffer_text(lib.chrondb_config_get, handle.pointer, c_text(name, "a setting"))
 
     def set_setting(self, name: str, value: str, *, lock_timeout: Optional[float] = None) -> str:
