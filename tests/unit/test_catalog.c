@@ -209,7 +209,7 @@ static void test_random_large(void **state)
 
     (void)state;
     world_open(&world, 100, 9000, 100000);
-    for (size_t i = random_rounds(12, 100); i > 0; i--) {
+    for (size_t i = random_rounds(24, 100); i > 0; i--) {
         struct branch *branch = &world.branches[0];
 
         for (size_t n = random_below(&world.random, 1500); n > 0; n--)

@@ -577,11 +577,12 @@ static void test_worlds(void **state)
 /* Several windows of documents, lists of several blocks. */
 static void test_many_documents(void **state)
 {
+    size_t questions = random_rounds(20, 200);
     struct world world;
 
     (void)state;
     world_new(&world, 1, 3500, 2000, 2, MIXED);
-    assert_true(examine(&world, 20) > 1000);
+    assert_true(examine(&world, questions) > questions * 50);
     world_free(&world);
 }
 
