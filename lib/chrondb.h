@@ -728,7 +728,8 @@ typedef struct chrondb_backup_report {
  * state at one moment. A file is there whole or not at all: it is written beside its place, synced, read back and
  * checked, object by object, before it replaces what was there; durable when the function returns 0. What goes to a
  * descriptor is neither synced nor checked. Objects that no ref reaches are left out. Errors: CHRONDB_EUSAGE
- * ("invalid_time", "no_branch", "no_commit": since_file has one that is not here, "not_a_file"), CHRONDB_EDAMAGED (the
+ * ("invalid_time", "no_branch", "no_commit": since_file has one that is not here, "not_a_file", also
+ * what is in the database's own directory), CHRONDB_EDAMAGED (the
  * database lacks an object; since_file is no backup; the file does not read back), CHRONDB_EBUSY ("cancelled"). */
 CHRONDB_API int chrondb_backup(chrondb *db, const char *file, const chrondb_backup_options *options,
                                chrondb_backup_report *report);

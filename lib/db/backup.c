@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "db/branches.h"
@@ -214,13 +215,36 @@ static int prepare(struct run *run)
     return result;
 }
 
+/* Is the folder the database's directory, or below it? What cannot be opened is not known to be. */
+static bool is_inside(const struct cdb_repo *repo, int folder)
+{
+    struct stat st, above = {.st_ino = 0};
+    int at = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool inside = false;
+    while (at >= 0 && !inside && fstat(at, &st) == 0 && (st.st_ino != above.st_ino || st.st_dev != above.st_dev)) {
+        int up = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        inside = st.st_ino == repo->inode && st.st_dev == repo->device;
+        close(at);
+        at = up;
+        above = st;
+    }
+    if (at >= 0)
+        close(at);
+    return inside;
+}
+
+/* The database's own files are not to be written over. */
 static int write_file(struct cdb_backup *backup, const char *path)
 {
     struct cdb_newfile file;
     int result = cdb_newfile_begin(&file, path);
     if (result != 0)
         return result;
-    result = cdb_backup_write(backup, file.fd, path);
+    if (is_inside(backup->repo, file.dir))
+        result = cdb_error(CHRONDB_EUSAGE, "not_a_file",
+                           "'%s' is in the directory of the database itself: choose another place", path);
+    if (result == 0)
+        result = cdb_backup_write(backup, file.fd, path);
     if (result == 0)
         result = cdb_backup_verify(backup, file.fd, path);
     if (result == 0)

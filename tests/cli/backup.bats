@@ -228,6 +228,8 @@ nothing_but() { # NAMES...
     mkdir folder
     try backup folder
     fails 2 "chrondb: 'folder' is there, and is no file but a directory"
+    try backup .chrondb/HEAD
+    fails 2 "chrondb: '.chrondb/HEAD' is in the directory of the database itself: choose another place"
     try backup /dev/null
     fails 2 "chrondb: '/dev/null' is there, and is no file; '-' writes to the standard output"
     [ -c /dev/null ]
