@@ -271,6 +271,8 @@ static void tell_before(struct request *request)
 {
     struct cdb_oid peeled;
     const struct cdb_oid *before = &request->edit.before;
+    if (cdb_oid_is_zero(before)) /* it is new; an object that is nowhere is looked for even in the journal */
+        return;
     int type, result = cdb_tag_peel(request->db->repo->objects, before, &peeled, &type);
     bool is_tag = result == 0 && !cdb_oid_is_zero(&peeled);
     if (is_tag && request->edit.outcome == CDB_REF_UNCHANGED)
