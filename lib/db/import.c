@@ -12,6 +12,7 @@
 #include "db/window.h"
 #include "store/identity.h"
 #include "store/key.h"
+#include "store/objects.h"
 #include "util/error.h"
 #include "util/options.h"
 #include "util/time.h"
@@ -20,6 +21,7 @@
 #define PUBLISHED_PACKS    12    /* so many windows, and packs are merged in between */
 #define INDEX_AT_ONCE      10000 /* so many changes, and the index of words is brought up to date at the end */
 #define INDEX_WAIT_MS      5000
+#define MANY_LINES         100000 /* so many, and what single writes will need is made beforehand */
 
 struct chrondb_import {
     chrondb *db;
@@ -403,6 +405,8 @@ int chrondb_import_finish(chrondb_import *import)
         import->durable_lines = import->resume.now.lines;
         cdb_resume_clear(&import->resume);
         bring_up_index(import);
+        if (import->lines >= MANY_LINES)
+            cdb_loose_prepare(import->db->repo->dir);
         cdb_helper_wake(import->db);
     }
     return fail(import, result);

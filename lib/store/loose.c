@@ -39,6 +39,16 @@ static int make_directory(int dir, const char *path)
     return mkdirat(dir, path, 0777) == 0 || errno == EEXIST ? 0 : -1;
 }
 
+void cdb_loose_prepare(int dir)
+{
+    char path[PARENT + 1];
+    spread_directories(dir);
+    for (unsigned first = 0; first < 256; first++) {
+        snprintf(path, sizeof(path), "objects/%02x", first);
+        (void)mkdirat(dir, path, 0777); /* who needs it will say why it cannot be */
+    }
+}
+
 static int create_temporary(int dir, const char *temporary)
 {
     char parent[PARENT + 1];
