@@ -14,7 +14,7 @@
 #include "util/fs.h"
 
 #define PARENT 10 /* "objects/xx" */
-#define TRIES  16 /* git removes directories that are empty, also just after we made one */
+#define TRIES  16 /* others remove what they need no more, also just after we made or found it */
 
 /* The file system is told that objects/xx have nothing to do with each other (chattr +T): ext4 puts each into a block
  * group of its own, where it would have put all into one. A put makes seven files and a checkpoint removes them, and an
@@ -81,7 +81,7 @@ static int write_temporary(int dir, const char *temporary, const void *loose, si
 }
 
 /* A file that is there already may be the only durable one of its object: it is never replaced by one that is not
- * synced. */
+ * synced. 0; 1: it went the moment we looked at it, a checkpoint has packed it or git has pruned it; or -1. */
 static int put_in_place(int dir, const char *temporary, const char *path)
 {
     if (renameat2(dir, temporary, dir, path, RENAME_NOREPLACE) == 0)
@@ -94,7 +94,7 @@ static int put_in_place(int dir, const char *temporary, const char *path)
     if (errno != EEXIST)
         return -1;
     unlinkat(dir, temporary, 0);
-    return utimensat(dir, path, NULL, 0) == 0 || errno != ENOENT ? 0 : -1;
+    return utimensat(dir, path, NULL, 0) == 0 || errno != ENOENT ? 0 : 1;
 }
 
 int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_t len, bool freshen, bool sync)
@@ -105,13 +105,17 @@ int cdb_loose_write(int dir, const struct cdb_oid *oid, const void *loose, size_
     if (freshen && utimensat(dir, path, NULL, 0) == 0)
         return 0;
     snprintf(temporary, sizeof(temporary), "%.10s/%s", path, CDB_LOOSE_TEMPORARY);
-    int result = write_temporary(dir, temporary, loose, len, sync);
-    if (result != 0)
-        return result;
-    CDB_FAULT("loose-before-rename");
-    if (put_in_place(dir, temporary, path) == 0)
+    int placed = 1;
+    for (int tries = 0; placed == 1 && tries < TRIES; tries++) {
+        int result = write_temporary(dir, temporary, loose, len, sync);
+        if (result != 0)
+            return result;
+        CDB_FAULT("loose-before-rename");
+        placed = put_in_place(dir, temporary, path);
+    }
+    if (placed == 0)
         return 0;
-    result = cdb_error_errno(path, "cannot create '%s'", path);
+    int result = cdb_error_errno(path, "cannot create '%s'", path);
     unlinkat(dir, temporary, 0);
     return result;
 }

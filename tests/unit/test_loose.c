@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +93,34 @@ static void a_dead_writers_file_is_no_hindrance(void **state)
     assert_false(cdb_fs_exists(store.dir, dead));
 }
 
+struct remover {
+    char path[CDB_LOOSE_PATH];
+    atomic_bool done;
+};
+
+static void *remove_again_and_again(void *context)
+{
+    struct remover *remover = context;
+    while (!atomic_load(&remover->done))
+        unlinkat(store.dir, remover->path, 0);
+    return NULL;
+}
+
+/* As a checkpoint does that has packed it. */
+static void a_file_that_goes_while_it_is_written_again_is_no_error(void **state)
+{
+    (void)state;
+    struct remover remover = {.done = false};
+    pthread_t thread;
+    struct cdb_oid oid = store_blob(&store, "in a pack by now");
+    cdb_loose_path(&oid, remover.path);
+    assert_int_equal(pthread_create(&thread, NULL, remove_again_and_again, &remover), 0);
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(cdb_loose_write(store.dir, &oid, "a file", 6, false, false), 0);
+    atomic_store(&remover.done, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void a_file_that_is_cut_anywhere_is_torn(void **state)
 {
     (void)state;
@@ -115,6 +145,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(prepared_directories_take_what_comes, open_store, close_store),
         cmocka_unit_test_setup_teardown(a_file_that_is_there_stays, open_store, close_store),
         cmocka_unit_test_setup_teardown(a_dead_writers_file_is_no_hindrance, open_store, close_store),
+        cmocka_unit_test_setup_teardown(a_file_that_goes_while_it_is_written_again_is_no_error, open_store,
+                                        close_store),
         cmocka_unit_test_setup_teardown(a_file_that_is_cut_anywhere_is_torn, open_store, close_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
