@@ -3,14 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
-#ifdef __linux__
-#include <linux/fs.h>
-#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -187,36 +183,12 @@ int cdb_layout_check_format(int dir, const char *path)
 
 /* ---- creating ---------------------------------------------------------------------------------- */
 
-/* ext4 looks for a free inode near the directory, past all that were freed lately: every put creates some files and
- * every checkpoint removes them, so with all of objects/ in one block group a create would soon take 0.7 ms instead of
- * 0.02 (measured on ext4 without a journal). The flag (chattr +T) gives each of the 256 directories a group of its own;
- * set on the database's directory, it keeps chrondb/ and refs/ away from a neighbour's churn. Other file systems refuse
- * it and do not need it. */
-static void spread_subdirectories(int dir, const char *path)
-{
-#ifdef FS_TOPDIR_FL
-    int flags = 0;
-    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-        flags |= FS_TOPDIR_FL;
-        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
-    }
-    close(fd);
-#else
-    (void)dir;
-    (void)path;
-#endif
-}
-
 static int write_layout(int dir)
 {
     static const char *const folders[] = {"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"};
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
         result = cdb_fs_mkdir(dir, folders[i]);
-    spread_subdirectories(dir, "objects");
     CDB_FAULT("create-folders");
     if (result == 0)
         result = cdb_fs_write_file(dir, "config", config_text, sizeof(config_text) - 1, false);
@@ -337,7 +309,7 @@ static int write_content(int dir, const struct cdb_layout_content *content)
  * done. */
 static int fill(int dir, int *lock, const struct cdb_layout_content *content)
 {
-    spread_subdirectories(dir, ".");
+    cdb_fs_spread(dir, "."); /* chrondb/ and refs/ away from a neighbour's churn */
     int result = cdb_fs_mkdir(dir, "chrondb");
     CDB_FAULT("create-began");
     if (result == 0) /* by which a creation that was cut short is known, in whatever order the rest becomes durable */

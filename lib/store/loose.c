@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,33 +14,16 @@
 #define PARENT 10 /* "objects/xx" */
 #define TRIES  16 /* others remove what they need no more, also just after we made or found it */
 
-/* The file system is told that objects/xx have nothing to do with each other (chattr +T): ext4 puts each into a block
- * group of its own, where it would have put all into one. A put makes seven files and a checkpoint removes them, and an
- * ext4 without a journal passes over each inode that was deleted within the last minutes whenever it makes a file: in
- * one group that is soon a thousand times 8,192 of them (Linux, fs/ext4/ialloc.c, recently_deleted). It is a hint: what
- * knows it not may say so, and is not asked twice for the same directory. */
-static void spread_directories(int dir)
-{
-    int flags, fd = openat(dir, "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
-        flags |= FS_TOPDIR_FL;
-        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
-    }
-    close(fd);
-}
-
 static int make_directory(int dir, const char *path)
 {
-    spread_directories(dir);
+    cdb_fs_spread(dir, "objects");
     return mkdirat(dir, path, 0777) == 0 || errno == EEXIST ? 0 : -1;
 }
 
 void cdb_loose_prepare(int dir)
 {
     char path[PARENT + 1];
-    spread_directories(dir);
+    cdb_fs_spread(dir, "objects");
     for (unsigned first = 0; first < 256; first++) {
         snprintf(path, sizeof(path), "objects/%02x", first);
         (void)mkdirat(dir, path, 0777); /* who needs it will say why it cannot be */

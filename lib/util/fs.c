@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,6 +221,23 @@ int cdb_fs_sync_path(int dir, const char *path)
     }
     free(name);
     return result;
+}
+
+void cdb_fs_spread(int dir, const char *path)
+{
+#ifdef FS_TOPDIR_FL
+    int flags = 0, fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
+        flags |= FS_TOPDIR_FL;
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
+    close(fd);
+#else
+    (void)dir;
+    (void)path;
+#endif
 }
 
 void cdb_fs_boot_id(char out[CDB_BOOT_SIZE])
