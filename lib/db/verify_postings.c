@@ -116,13 +116,13 @@ static int tell(const struct segment_check *check)
             result = cdb_ft_from(check->segment, i, &from);
         if (result == 0)
             result = cdb_verify_tell(
-                chain->it,
-                &(struct cdb_finding){.kind = CDB_KIND_INDEX,
-                                      .ref = chain->ref->name,
-                                      .commit = &cdb_verify_at(chain, from)->oid,
-                                      .key = key.text,
-                                      .message = ++told < TELL_MAX ? "the index has other words of the document"
-                                                                   : "the index has other words of more documents"});
+                chain->it, &(struct cdb_finding){
+                               .kind = CDB_KIND_INDEX,
+                               .ref = chain->ref->name,
+                               .commit = &cdb_verify_at(chain, from)->oid,
+                               .key = key.text,
+                               .message = ++told < TELL_MAX ? "the index has other words or values of the document"
+                                                            : "the index has other words or values of more documents"});
     }
     return result;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "index/bytes.h"
+#include "index/column_file.h"
 #include "index/ft_inside.h"
 #include "index/ft_postings.h"
 #include "util/array.h"
@@ -11,6 +12,7 @@
 
 #define OTHER      UINT64_C(0xd6e8feb86659fd93)
 #define FORM       UINT64_C(0x9e3779b97f4a7c15)
+#define VALUE      UINT64_C(0xbf58476d1ce4e5b9)
 #define STEP_EVERY 4096 /* words */
 
 /* A field as it is named, its number is the segment's own; and its norms. */
@@ -153,6 +155,56 @@ static int add_forms(struct summing *it)
     return result == 1 ? 0 : result;
 }
 
+/* A number for each value of a field, by ordinal. */
+static int hash_values(const struct cdb_column *column, uint64_t field, uint64_t *hashes)
+{
+    struct cdb_column_cursor cursor;
+    int result = cdb_column_cursor_init(&cursor, column, 0);
+    while (result == 0 && (result = cdb_column_cursor_next(&cursor)) == 0)
+        hashes[cursor.next - 1] =
+            mix(field ^ VALUE, cdb_bytes_hash((const char *)cursor.value.bytes, cursor.value.len));
+    return result == 1 ? 0 : result;
+}
+
+static int add_values(struct summing *it, const struct cdb_column *column, const uint64_t *hashes)
+{
+    struct cdb_column_walk *walk = malloc(sizeof(*walk));
+    if (walk == NULL)
+        return cdb_error_memory();
+    int result = cdb_column_walk_init(walk, column, 0);
+    while (result == 0 && (result = cdb_column_walk_next(walk)) == 0) {
+        while ((result = cdb_column_walk_piece(walk)) == 0)
+            for (size_t i = 0; i < walk->piece_len; i++)
+                it->sums[walk->doc] += hashes[walk->piece[i]];
+        result = result == 1 ? count_word(it) : result;
+    }
+    free(walk);
+    return result == 1 ? 0 : result;
+}
+
+static int add_columns(struct summing *it)
+{
+    uint32_t count = cdb_ft_info(it->segment)->fields;
+    int result = 0;
+    for (uint32_t i = 1; i <= count && result == 0; i++) {
+        struct cdb_column column;
+        result = cdb_ft_column(it->segment, i, &column);
+        if (result == 1) {
+            result = 0;
+            continue;
+        }
+        uint64_t *hashes = result == 0 ? calloc(column.values, sizeof(*hashes)) : NULL;
+        if (result == 0 && hashes == NULL)
+            result = cdb_error_memory();
+        if (result == 0)
+            result = hash_values(&column, it->fields[i].hash, hashes);
+        if (result == 0)
+            result = add_values(it, &column, hashes);
+        free(hashes);
+    }
+    return result;
+}
+
 int cdb_ft_sums(struct cdb_ft_segment *segment, uint64_t *sums, int (*step)(void *context), void *context)
 {
     struct summing it = {.segment = segment, .sums = sums, .step = step, .context = context};
@@ -163,6 +215,8 @@ int cdb_ft_sums(struct cdb_ft_segment *segment, uint64_t *sums, int (*step)(void
         result = add_terms(&it);
     if (result == 0)
         result = add_forms(&it);
+    if (result == 0)
+        result = add_columns(&it);
     free(it.fields);
     return result == 1 ? 0 : result;
 }

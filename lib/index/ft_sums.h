@@ -9,9 +9,9 @@
 
 #include "index/ft_segment.h"
 
-/* Add to sums[document] a hash of all its words: terms with their fields, positions, and how long they say that the
- * document is in the field and in all; and forms. `step` (or NULL) is called now and then; a result that is not 0 ends
- * it and is returned. CHRONDB_EDAMAGED. O(postings). */
+/* Add to sums[document] a hash of all its words, terms with their fields, positions, and how long they say that the
+ * document is in the field and in all, and forms; and of its values, by field. `step` (or NULL) is called now and then;
+ * a result that is not 0 ends it and is returned. CHRONDB_EDAMAGED. O(postings). */
 int cdb_ft_sums(struct cdb_ft_segment *segment, uint64_t *sums, int (*step)(void *context), void *context);
 
 #endif

@@ -425,6 +425,8 @@ static void test_postings(void **state)
                                        "{\"u\":\"one two two three\"}",
                                        "{\"t\":\"one two two\"}",
                                        "{\"t\":[\"one two\",\"two three\"]}",
+                                       "{\"t\":\"One two two three\"}", /* the same words, another value */
+                                       "{\"t\":\"one two two three\",\"n\":null}",
                                        "{}"};
     struct world world;
     (void)state;
