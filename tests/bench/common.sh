@@ -15,7 +15,8 @@ grep -q '^CMAKE_BUILD_TYPE:STRING=Release$' "$build/CMakeCache.txt" || { echo "b
 runs=${BENCH_RUNS:-$runs}
 unset CHRONDB_DIR CHRONDB_BRANCH CHRONDB_INDEX GIT_DIR
 dir=$(mktemp -d "${BENCH_DIR:-/var/tmp}/chrondb-bench.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
+# What works in the background may still be at it.
+trap 'rm -rf "$dir" 2>/dev/null || { sleep 2; rm -rf "$dir"; }' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.org \
