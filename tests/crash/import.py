@@ -103,7 +103,7 @@ def left_over(db):
         if folder.endswith("chrondb/index"):
             continue  # other tests look after it
         found += [os.path.join(folder, name) for name in names
-                  if name.endswith((".lock", ".tmp")) and name != "maintenance.lock"]
+                  if name.endswith((".lock", ".tmp")) and name not in ("maintenance.lock", "checkpoint.lock")]
     return found
 
 
