@@ -15,7 +15,8 @@
 #include "util/array.h"
 #include "util/error.h"
 
-#define BATCH_DOCS  ((size_t)32768)
+#define BATCH_MIN   ((size_t)32768) /* documents */
+#define BATCH_MAX   ((size_t)65536)
 #define FEW_DOCS    ((size_t)2048) /* not worth a thread */
 #define RUN_BYTES   ((size_t)96 << 20)
 #define THREADS_MAX 8
@@ -75,14 +76,14 @@ static int take_key(struct cdb_gather *gather, struct batch *batch, const struct
     return result == 0 ? cdb_buf_check(&batch->texts) : result;
 }
 
-/* Fill a batch: 0, or 1: that was all. */
-static int fill(struct cdb_gather *gather, struct batch *batch)
+/* Fill a batch with about `most` documents: 0, or 1: that was all. */
+static int fill(struct cdb_gather *gather, struct batch *batch, size_t most)
 {
     struct cdb_catalog_key_changes changes;
     int result = 0;
     batch->count = 0;
     cdb_buf_clear(&batch->texts);
-    while (result == 0 && batch->count < BATCH_DOCS) {
+    while (result == 0 && batch->count < most) {
         result = gather->feed.next(gather->feed.context, &changes);
         if (result == 0)
             result = take_key(gather, batch, &changes);
@@ -341,12 +342,22 @@ static int build_here(struct workshop *shop, const struct batch *batch)
     return result;
 }
 
+/* Small ones first, so that all threads have work soon, and end together where there are few; then large ones, since
+ * each becomes a segment that is to be merged. */
+static size_t batch_docs(const struct workshop *shop, size_t given)
+{
+    size_t docs = BATCH_MIN, threads = shop->thread_count > 0 ? shop->thread_count : 1;
+    for (size_t round = given / threads; round > 0 && docs < BATCH_MAX; round--)
+        docs *= 2;
+    return docs;
+}
+
 static int work(struct workshop *shop)
 {
     size_t at = 0;
     int result = 0;
-    while (result == 0) {
-        int filled = fill(shop->gather, &shop->batches[at]);
+    for (size_t given = 0; result == 0; given++) {
+        int filled = fill(shop->gather, &shop->batches[at], batch_docs(shop, given));
         if (filled != 0 && filled != 1)
             return filled;
         if (shop->thread_count == 0 && (filled == 1 && shop->batches[at].count <= FEW_DOCS))
@@ -399,7 +410,7 @@ int cdb_gather_memory(struct cdb_gather *gather, struct cdb_ft_made *made, size_
     cdb_ft_run_init(&run, gather->language);
     *count = 0;
     while (result == 0 && filled == 0) {
-        filled = fill(gather, &batch);
+        filled = fill(gather, &batch, BATCH_MIN);
         result = filled == 1 ? 0 : filled;
         for (size_t i = 0; result == 0 && i < batch.count; i++)
             result = add_entry(gather, &run, &batch, &batch.entries[i], &document);

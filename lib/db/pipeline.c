@@ -73,6 +73,17 @@ static struct chunk *find_work(struct cdb_pipeline *pipeline)
     return NULL;
 }
 
+/* Under the mutex, which is given up meanwhile. */
+static void do_work(struct cdb_pipeline *pipeline, struct chunk *chunk, struct cdb_deflater *deflater)
+{
+    chunk->state = AT_WORK;
+    pthread_mutex_unlock(&pipeline->mutex);
+    int result = deflate_chunk(chunk, deflater);
+    pthread_mutex_lock(&pipeline->mutex);
+    chunk->result = result;
+    chunk->state = DONE;
+}
+
 static void *run_worker(void *context)
 {
     struct cdb_pipeline *pipeline = context;
@@ -86,12 +97,7 @@ static void *run_worker(void *context)
             pthread_cond_wait(&pipeline->work, &pipeline->mutex);
             continue;
         }
-        chunk->state = AT_WORK;
-        pthread_mutex_unlock(&pipeline->mutex);
-        int result = deflate_chunk(chunk, deflater);
-        pthread_mutex_lock(&pipeline->mutex);
-        chunk->result = result;
-        chunk->state = DONE;
+        do_work(pipeline, chunk, deflater);
         pthread_cond_signal(&pipeline->done);
     }
     pthread_mutex_unlock(&pipeline->mutex);
@@ -176,20 +182,17 @@ static int give_steps(struct cdb_pipeline *pipeline, const struct chunk *chunk)
     return result;
 }
 
-/* Take the oldest chunk back; do its work if nobody has begun it. */
+/* Take the oldest chunk back; until its work is done, do what nobody has begun. */
 static int take_oldest(struct cdb_pipeline *pipeline)
 {
-    struct chunk *chunk = &pipeline->chunks[pipeline->taking % CHUNKS];
+    struct chunk *chunk = &pipeline->chunks[pipeline->taking % CHUNKS], *other;
     pthread_mutex_lock(&pipeline->mutex);
-    if (chunk->state == WAITING) {
-        chunk->state = AT_WORK;
-        pthread_mutex_unlock(&pipeline->mutex);
-        chunk->result = deflate_chunk(chunk, pipeline->deflater);
-        pthread_mutex_lock(&pipeline->mutex);
-        chunk->state = DONE;
+    while (chunk->state != DONE) {
+        if ((other = find_work(pipeline)) != NULL)
+            do_work(pipeline, other, pipeline->deflater);
+        else
+            pthread_cond_wait(&pipeline->done, &pipeline->mutex);
     }
-    while (chunk->state != DONE)
-        pthread_cond_wait(&pipeline->done, &pipeline->mutex);
     pipeline->taking++;
     chunk->state = FREE;
     pthread_mutex_unlock(&pipeline->mutex);

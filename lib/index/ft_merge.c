@@ -27,10 +27,11 @@ static int survey(struct cdb_merger *merger)
         const struct cdb_ft_source *in = merger->sources[i].in;
         uint32_t count = cdb_ft_docs(in->segment), from;
 
-        merger->filtered = merger->filtered || in->keep != NULL;
         for (uint32_t doc = 0; result == 0 && doc < count; doc++) {
-            if (!is_kept(in, doc))
+            if (!is_kept(in, doc)) {
+                merger->filtered = true;
                 continue;
+            }
             result = cdb_ft_from(in->segment, doc, &from);
             docs++;
             merger->min_from = from < merger->min_from ? from : merger->min_from;
