@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/gitconfig.h"
 #include "store/key.h"
 #include "store/objects.h"
 #include "util/error.h"
@@ -54,33 +55,87 @@ int cdb_identity_parse(const char *text, struct cdb_buf *out)
 
 /* ---- git's configuration ------------------------------------------------------------------------- */
 
-/* Could the file say who the user is? libgit2 looks at a file many times; most files have nothing to tell. */
-static bool is_relevant(const char *file)
+enum setting { AUTHOR_NAME, AUTHOR_MAIL, COMMITTER_NAME, COMMITTER_MAIL, USER_NAME, USER_MAIL, SETTINGS };
+
+static const char *const setting_names[SETTINGS] = {"author.name",     "author.email", "committer.name",
+                                                    "committer.email", "user.name",    "user.email"};
+
+struct settings {
+    struct cdb_buf values[SETTINGS];
+    bool set[SETTINGS];
+};
+
+static void settings_release(struct settings *settings)
 {
-    static const char *const sections[] = {"[user", "[author", "[committer", "[include"};
+    for (int i = 0; i < SETTINGS; i++)
+        cdb_buf_release(&settings->values[i]);
+}
+
+static void set(struct settings *settings, int which, const char *value)
+{
+    cdb_buf_clear(&settings->values[which]);
+    cdb_buf_adds(&settings->values[which], value);
+    settings->set[which] = true;
+}
+
+static int read_plain(struct settings *settings, const struct cdb_buf *text)
+{
+    struct cdb_gitconfig walk;
+    int result;
+    cdb_gitconfig_open(&walk, cdb_buf_str(text), text->len);
+    while ((result = cdb_gitconfig_next(&walk)) == 0)
+        for (int i = 0; i < SETTINGS; i++)
+            if (cdb_gitconfig_is(&walk, CDB_GITCONFIG_VARIABLE, setting_names[i], strlen(setting_names[i])))
+                set(settings, i, cdb_buf_str(&walk.value));
+    cdb_gitconfig_release(&walk);
+    return result == 1 ? 0 : result;
+}
+
+/* libgit2 follows includes. It costs what all the rest of a small write does in the processor, so where there are none
+ * the file is read without it. */
+static int read_with_includes(struct settings *settings, const char *file)
+{
+    git_config *config = NULL;
+    cdb_libgit2_start();
+    if (git_config_new(&config) != 0)
+        return -1;
+    int result = git_config_add_file_ondisk(config, file, GIT_CONFIG_LEVEL_LOCAL, NULL, 1);
+    for (int i = 0; result == 0 && i < SETTINGS; i++) {
+        git_buf text = {NULL, 0, 0};
+        if (git_config_get_string_buf(&text, config, setting_names[i]) == 0)
+            set(settings, i, text.ptr);
+        git_buf_dispose(&text);
+    }
+    git_config_free(config);
+    return result;
+}
+
+/* What the file says counts more than what was read before. A file that does not parse tells nothing. */
+static void read_file(struct settings *settings, const char *file)
+{
+    struct settings own = {.set = {false}};
     struct cdb_buf text = CDB_BUF_INIT;
-    bool relevant = false;
-    if (cdb_fs_read(AT_FDCWD, file, CONFIG_MAX, &text) == 0)
-        for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-            relevant = relevant || strcasestr(cdb_buf_str(&text), sections[i]) != NULL;
+    if (file == NULL || *file == '\0' || cdb_fs_read(AT_FDCWD, file, CONFIG_MAX, &text) != 0)
+        return;
+    int result =
+        strcasestr(cdb_buf_str(&text), "[include") != NULL ? read_with_includes(&own, file) : read_plain(&own, &text);
+    for (int i = 0; result == 0 && i < SETTINGS; i++)
+        if (own.set[i])
+            set(settings, i, cdb_buf_str(&own.values[i]));
+    if (result != 0)
+        cdb_error_clear();
+    settings_release(&own);
     cdb_buf_release(&text);
-    return relevant;
 }
 
-static void add_file(git_config *config, const char *file, git_config_level_t level)
-{
-    if (file != NULL && *file != '\0' && is_relevant(file))
-        git_config_add_file_ondisk(config, file, level, NULL, 1); /* a file that does not parse tells nothing */
-}
-
-static void add_joined(git_config *config, const char *directory, const char *name, git_config_level_t level)
+static void read_joined(struct settings *settings, const char *directory, const char *name)
 {
     char path[PATH_MAX];
     if (directory == NULL || *directory == '\0')
         return;
     int n = snprintf(path, sizeof(path), "%s/%s", directory, name);
     if (n > 0 && (size_t)n < sizeof(path))
-        add_file(config, path, level);
+        read_file(settings, path);
 }
 
 static bool env_is_true(const char *name)
@@ -89,43 +144,36 @@ static bool env_is_true(const char *name)
     return value != NULL && *value != '\0' && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
 }
 
-static git_config *open_config(const char *repository)
+static void read_settings(struct settings *settings, const char *repository)
 {
-    git_config *config = NULL;
-    if (git_config_new(&config) != 0)
-        return NULL;
     const char *system = getenv("GIT_CONFIG_SYSTEM"), *global = getenv("GIT_CONFIG_GLOBAL");
     if (!env_is_true("GIT_CONFIG_NOSYSTEM"))
-        add_file(config, system != NULL ? system : "/etc/gitconfig", GIT_CONFIG_LEVEL_SYSTEM);
+        read_file(settings, system != NULL ? system : "/etc/gitconfig");
     if (global != NULL) {
-        add_file(config, global, GIT_CONFIG_LEVEL_GLOBAL);
+        read_file(settings, global);
     } else {
         const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
         if (xdg != NULL && *xdg != '\0')
-            add_joined(config, xdg, "git/config", GIT_CONFIG_LEVEL_XDG);
+            read_joined(settings, xdg, "git/config");
         else
-            add_joined(config, home, ".config/git/config", GIT_CONFIG_LEVEL_XDG);
-        add_joined(config, home, ".gitconfig", GIT_CONFIG_LEVEL_GLOBAL);
+            read_joined(settings, home, ".config/git/config");
+        read_joined(settings, home, ".gitconfig");
     }
-    add_joined(config, repository, "config", GIT_CONFIG_LEVEL_LOCAL);
-    return config;
+    read_joined(settings, repository, "config");
 }
 
-/* The first that is set: a variable of the environment, a key of the role, a key of the user. */
-static void add_part(struct cdb_buf *out, git_config *config, const char *variable, const char *role_key,
-                     const char *user_key)
+/* ---- roles --------------------------------------------------------------------------------------- */
+
+/* The first that is set: a variable of the environment, a setting of the role, a setting of the user. */
+static void add_part(struct cdb_buf *out, const struct settings *settings, const char *variable, enum setting of_role,
+                     enum setting of_user)
 {
     const char *value = getenv(variable);
-    git_buf text = {NULL, 0, 0};
-    if (value == NULL || *value == '\0') {
-        value = NULL;
-        if (config != NULL && (git_config_get_string_buf(&text, config, role_key) == 0 ||
-                               git_config_get_string_buf(&text, config, user_key) == 0))
-            value = text.ptr;
-    }
-    if (value != NULL && cdb_utf8_check(value, strlen(value)) == strlen(value))
+    enum setting which = settings->set[of_role] ? of_role : of_user;
+    if (value == NULL || *value == '\0')
+        value = settings->set[which] ? cdb_buf_str(&settings->values[which]) : "";
+    if (cdb_utf8_check(value, strlen(value)) == strlen(value))
         add_clean(out, value, strlen(value));
-    git_buf_dispose(&text);
 }
 
 static void add_default_mail(struct cdb_buf *out)
@@ -147,29 +195,29 @@ static bool is_set(const char *variable)
     return value != NULL && *value != '\0';
 }
 
-/* The variables and configuration keys of a role. */
+/* The variables and settings of a role. */
 struct role {
-    const char *name_variable, *mail_variable, *name_key, *mail_key;
+    const char *name_variable, *mail_variable;
+    enum setting name, mail;
 };
 
-static const struct role author_role = {"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "author.name", "author.email"};
-static const struct role committer_role = {"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "committer.name",
-                                           "committer.email"};
+static const struct role author_role = {"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", AUTHOR_NAME, AUTHOR_MAIL};
+static const struct role committer_role = {"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", COMMITTER_NAME, COMMITTER_MAIL};
 
-static bool needs_config(const struct role *role)
+static bool needs_settings(const struct role *role)
 {
     return !is_set(role->name_variable) || !is_set(role->mail_variable);
 }
 
-static void add_identity(struct cdb_buf *out, git_config *config, const struct role *role)
+static void add_identity(struct cdb_buf *out, const struct settings *settings, const struct role *role)
 {
     size_t start = out->len;
-    add_part(out, config, role->name_variable, role->name_key, "user.name");
+    add_part(out, settings, role->name_variable, role->name, USER_NAME);
     if (out->len == start)
         cdb_buf_adds(out, "chrondb");
     cdb_buf_adds(out, " <");
     start = out->len;
-    add_part(out, config, role->mail_variable, role->mail_key, "user.email");
+    add_part(out, settings, role->mail_variable, role->mail, USER_MAIL);
     if (out->len == start)
         add_default_mail(out);
     cdb_buf_addc(out, '>');
@@ -177,13 +225,12 @@ static void add_identity(struct cdb_buf *out, git_config *config, const struct r
 
 int cdb_identity(const char *path, struct cdb_buf *author, struct cdb_buf *committer)
 {
-    git_config *config = NULL;
-    cdb_libgit2_start();
-    if ((author != NULL && needs_config(&author_role)) || needs_config(&committer_role))
-        config = open_config(path);
+    struct settings settings = {.set = {false}};
+    if ((author != NULL && needs_settings(&author_role)) || needs_settings(&committer_role))
+        read_settings(&settings, path);
     if (author != NULL)
-        add_identity(author, config, &author_role);
-    add_identity(committer, config, &committer_role);
-    git_config_free(config);
+        add_identity(author, &settings, &author_role);
+    add_identity(committer, &settings, &committer_role);
+    settings_release(&settings);
     return author != NULL && author->failed ? cdb_error_memory() : cdb_buf_check(committer);
 }

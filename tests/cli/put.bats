@@ -205,3 +205,32 @@ load helper
     [ -d .chrondb/objects ]
     git -C .chrondb fsck --strict
 }
+
+@test "who writes is who git says, wherever a configuration says it" {
+    local n=0 case
+    given init
+    printf '[user]\n\tname = Inc Luded\n' >"$HOME/more"
+    while IFS= read -r case; do
+        printf '%b' "[user]\nname = First\nemail = first@example.org\n$case\n" >"$HOME/.gitconfig"
+        given put k $((n += 1))
+        same "$case" "$(git -C .chrondb var GIT_AUTHOR_IDENT | sed 's/ [0-9]* [+0-9]*$//'), $(git -C .chrondb var GIT_COMMITTER_IDENT | sed 's/ [0-9]* [+0-9]*$//')" \
+            "$(git -C .chrondb log -1 --format='%an <%ae>, %cn <%ce>')"
+    done <<'END'
+# nothing else
+[User]\nNAME = "Al  \\"the ace\\" # Ice"  # a comment
+name = Con\\\ntinued ; a comment\n[core]\nname = Core
+[author]\nname = Au Thor\n[committer]\nemail = com@example.org
+[user "sub"]\nname = Subsection
+[include]\npath = more
+[include]\npath = none
+[include]\npath = more\n[user]\nname = Last
+END
+    git -C .chrondb config user.name 'The Database'
+    given put k 100
+    same 'the repository' 'The Database <first@example.org>' "$(git -C .chrondb log -1 --format='%cn <%ce>')"
+    git -C .chrondb config --unset user.name
+    # Git would refuse to work at all.
+    printf '[user]\nname = Lost\n[user\n' >"$HOME/.gitconfig"
+    GIT_COMMITTER_NAME=Env given put k 101
+    same 'a broken file' "Env <chrondb@$(hostname)>" "$(GIT_CONFIG_GLOBAL=/dev/null git -C .chrondb log -1 --format='%cn <%ce>')"
+}
