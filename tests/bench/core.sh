@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 #
 # sh tests/bench/core.sh [SECTION...]: what a command costs as a whole process, beside git and sqlite3 on the same
-# machine in the same minutes (A B A B). Sections: read write memory past growth parallel; all of them by default.
+# machine in the same minutes (A B A B). Sections: read write memory past growth verify parallel; all of them by default.
 # Build first: cmake --preset release && cmake --build build. What the environment can change: common.sh.
 set -eu
 cd "$(dirname "$0")/../.."
 
-sections=${*:-read write memory past growth parallel}
+sections=${*:-read write memory past growth verify parallel}
 runs=51
 . tests/bench/common.sh
 
@@ -110,9 +110,12 @@ if wants memory; then
         :: history "$chrondb" --db "$past" history log:1 | show
 fi
 
+if wants growth || wants verify; then
+    documents 1 100000 user | "$chrondb" --db "$dir/many" batch >/dev/null
+fi
+
 if wants growth; then
     printf '\ngrowth: what the number of documents adds, target <= 1.3 (loading takes a moment)\n'
-    documents 1 100000 user | "$chrondb" --db "$dir/many" batch >/dev/null
     documents 1 100000 't%d' | "$chrondb" --db "$dir/tables" batch >/dev/null
     sleep 3 # what is done in the background after a load
     "$measure" -n "$runs" 'put, 1,000' "$chrondb" --db "$db" put $key "$value" \
@@ -123,6 +126,13 @@ if wants growth; then
         :: 'get, 100,000 in one table' "$chrondb" --db "$dir/many" get $key \
         :: 'get, 100,000 tables' "$chrondb" --db "$dir/tables" get t500:500 |
         show 'get, 100,000 in one table|get, 1,000|1.3|get, 100,000 tables|get, 1,000|1.3'
+fi
+
+if wants verify; then
+    printf '\nverify, 100,000 documents; --full recomputes the index too\n'
+    set -- 'chrondb verify' "$chrondb" --db "$dir/many" verify :: 'chrondb verify --full' "$chrondb" --db "$dir/many" verify --full
+    [ -z "$have_git" ] || set -- "$@" :: 'git fsck --strict' git -C "$dir/many" fsck --strict --no-progress
+    "$measure" -n 5 "$@" 2>/dev/null | show 'chrondb verify|git fsck --strict|2'
 fi
 
 if wants parallel; then
