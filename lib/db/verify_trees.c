@@ -507,13 +507,14 @@ static int check_shape(struct walk *walk, const struct place *place, const struc
 {
     const char *message = NULL;
     bool top = place->kind == CDB_FAN_ROOT && place->depth == 0;
-    if (held->digits != 0 && held->items > 0)
+    bool divided = held->below > held->items; /* a directory like those, but with foreign paths alone, is one of them */
+    if (divided && held->items > 0)
         message = "it lists items beside the directories of the fan-out";
-    else if (held->digits != 0 && held->below <= CDB_FAN_LIMIT)
+    else if (divided && held->below <= CDB_FAN_LIMIT)
         message = "it is divided, and has too few items for that";
-    else if (held->digits == 0 && held->items > CDB_FAN_LIMIT && place->depth < CDB_FAN_DEPTH)
+    else if (!divided && held->items > CDB_FAN_LIMIT && place->depth < CDB_FAN_DEPTH)
         message = "it has more items than one directory lists";
-    else if (held->below == 0 && !top && held->foreign == 0)
+    else if (held->below == 0 && !top && held->foreign == 0 && held->digits == 0)
         message = "it is empty";
     return message != NULL ? tell(walk, CDB_KIND_CANONICAL, !walk->ours, tree, message) : 0;
 }

@@ -224,6 +224,12 @@ main='"refs/heads/main"'
     commit_table user "$(write_object tree 40000 4 "$(write_object tree 100644 1.json "$one")")"
     try verify -q
     found | grep -qF "[\"foreign_path\",\"note\",$main,\"user/4/1.json\",null]"
+    # Foreign paths alone in such a directory: what chrondb writes beside it is as it must be.
+    commit_table user "$(write_object tree 100644 1.json "$one" 40000 4 "$(write_object tree 100644 README.md "$one")")"
+    given put user:6 6
+    try verify -q
+    same status 0 "$status"
+    found | grep -qF "[\"foreign_path\",\"note\",$main,\"user/4/README.md\",null]"
 }
 
 @test "what is no document: an error in the present, a note in the past" {
