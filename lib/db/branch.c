@@ -350,20 +350,16 @@ static int find(struct request *request, const char *name, struct cdb_buf *ref, 
     return result == 1 ? not_there(request->kind, name) : result;
 }
 
-/* Also of one that cannot be read: it may go all the same. */
-static int describe_gone(struct request *request, const struct cdb_oid *oid)
+/* Also of one that cannot be read: it is gone all the same. */
+static void describe_gone(struct request *request, const struct cdb_oid *oid)
 {
     struct reader reader;
     if (cdb_oid_is_zero(oid))
-        return 0;
+        return;
     reader_init(&reader, request->db);
-    int result = describe(&reader, request->ref.ptr, oid, &request->out);
-    reader_release(&reader);
-    if (result == CHRONDB_EDAMAGED) {
+    if (describe(&reader, request->ref.ptr, oid, &request->out) != 0)
         cdb_error_clear();
-        result = 0;
-    }
-    return result;
+    reader_release(&reader);
 }
 
 static int delete_ref(struct request *request)
@@ -375,6 +371,8 @@ static int delete_ref(struct request *request)
         result = cdb_repo_attend(db->repo);
     if (result == 0)
         result = find(request, request->name, &request->ref, &oid);
+    if (result == CHRONDB_EDAMAGED) /* it may go all the same */
+        result = 0;
     if (result != 0)
         return result;
     request->edit.ref = request->ref.ptr;
@@ -382,7 +380,7 @@ static int delete_ref(struct request *request)
     if (result == 1)
         return not_there(request->kind, request->name);
     if (result == 0)
-        result = describe_gone(request, &request->edit.before);
+        describe_gone(request, &request->edit.before);
     cdb_db_index_set_due(db);
     return result;
 }

@@ -163,7 +163,7 @@ static int apply_removal(void *context, struct cdb_txn *txn, const struct cdb_oi
     return cdb_retire_apply(context);
 }
 
-/* A ref is there, also where it is a symbolic one to nowhere. */
+/* A ref is there, also where it is a symbolic one to nowhere, or holds nothing of sense. */
 static int look_for(const struct cdb_txn *txn, struct cdb_ref_edit *edit)
 {
     struct cdb_buf target = CDB_BUF_INIT;
@@ -174,8 +174,10 @@ static int look_for(const struct cdb_txn *txn, struct cdb_ref_edit *edit)
     if (result == 1)
         result = cdb_error(CHRONDB_ECONFLICT, "default_branch",
                            "it is the default branch: choose another with 'chrondb config branch NAME' before");
-    else if (result == 0 && cdb_oid_is_zero(&txn->base))
-        result = (result = cdb_ref_target(txn->repo->dir, edit->ref, &target)) == 1 ? 0 : result == 0 ? 1 : result;
+    else if (result == 0 && cdb_oid_is_zero(&txn->base)) {
+        result = cdb_ref_target(txn->repo->dir, edit->ref, &target);
+        result = result == 1 || result == CHRONDB_EDAMAGED ? 0 : result == 0 ? 1 : result;
+    }
     cdb_buf_release(&target);
     return result;
 }
@@ -186,7 +188,7 @@ int cdb_ref_delete(struct cdb_repo *repo, struct cdb_ref_edit *edit)
     struct cdb_txn txn;
     struct cdb_retire retire = {.repo = repo};
     int64_t deadline = cdb_monotonic_ms() + edit->timeout_ms;
-    int result = cdb_txn_begin(&txn, repo, edit->ref, edit->timeout_ms);
+    int result = cdb_txn_begin_any(&txn, repo, edit->ref, edit->timeout_ms);
     if (result != 0)
         return result;
     result = look_for(&txn, edit);
@@ -214,7 +216,8 @@ static int apply_rename(void *context, struct cdb_txn *txn, const struct cdb_oid
         return result;
     CDB_FAULT("rename-created");
     result = cdb_retire_apply(retire);
-    if (result != 0 && cdb_ref_read(txn->repo->dir, txn->ref, &now) == 0 && cdb_oid_equal(&now, head))
+    if (result != 0 && cdb_ref_is_head(txn->repo->dir, txn->ref) == 0 && /* else HEAD would name nothing */
+        cdb_ref_read(txn->repo->dir, txn->ref, &now) == 0 && cdb_oid_equal(&now, head))
         unlinkat(txn->repo->dir, txn->ref, 0);
     return result;
 }

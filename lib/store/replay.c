@@ -435,6 +435,43 @@ static int recover_known(struct cdb_recovery *recovery, const char *ref)
     return status == CHRONDB_EDAMAGED ? put_back(recovery, ref, &head, true) : 0;
 }
 
+/* Git syncs no refs: one may be there without what it held. */
+static bool is_torn_ref(int dir, const char *ref)
+{
+    char text[CDB_OID_HEX];
+    ssize_t n = cdb_fs_read_head(dir, ref, text, sizeof(text));
+    bool zeros = n >= 0 && cdb_fs_exists(dir, ref);
+    for (ssize_t i = 0; i < n; i++)
+        zeros = zeros && text[i] == '\0';
+    return zeros;
+}
+
+/* Nobody knows what it held, and git takes no push while it is there. It is what packed-refs says, or gone. */
+static int remove_torn_ref(struct cdb_recovery *recovery, const char *ref)
+{
+    struct cdb_repo *repo = recovery->repo;
+    char *lock = cdb_recovery_lock_name(ref);
+    ino_t inode;
+    int result = lock == NULL ? CHRONDB_ESYSTEM : cdb_publish_lock(repo, lock, recovery->wait_ms, &inode);
+    if (result == 0) {
+        if (is_torn_ref(repo->dir, ref) && unlinkat(repo->dir, ref, 0) == 0) {
+            cdb_repo_notice(repo, CHRONDB_WARNING, "what was pushed to '%s' before a power cut did not survive it",
+                            ref);
+            recovery->refs++;
+        }
+        cdb_publish_drop(repo, lock, inode);
+    }
+    cdb_publish_done(repo);
+    free(lock);
+    return result;
+}
+
+static int recover_ref(struct cdb_recovery *recovery, const char *ref)
+{
+    int result = recover_known(recovery, ref);
+    return result == 0 && is_torn_ref(recovery->repo->dir, ref) ? remove_torn_ref(recovery, ref) : result;
+}
+
 static int recover_refs_below(struct cdb_recovery *recovery, const char *folder, int depth)
 {
     DIR *listing = cdb_fs_opendir(recovery->repo->dir, folder);
@@ -454,8 +491,8 @@ static int recover_refs_below(struct cdb_recovery *recovery, const char *folder,
             continue;
         if (S_ISDIR(st.st_mode))
             result = depth > 0 ? recover_refs_below(recovery, path.ptr, depth - 1) : 0;
-        else if (cdb_recovery_ref_is_sane(path.ptr))
-            result = recover_known(recovery, path.ptr);
+        else if (S_ISREG(st.st_mode) && cdb_recovery_ref_is_sane(path.ptr))
+            result = recover_ref(recovery, path.ptr);
     }
     closedir(listing);
     cdb_buf_release(&path);
@@ -515,7 +552,7 @@ int cdb_replay(struct cdb_recovery *recovery)
     if (result == 0)
         result = recover_branches(recovery);
     if (result == 0)
-        result = recover_refs_below(recovery, "refs/heads", REF_DEPTH);
+        result = recover_refs_below(recovery, "refs", REF_DEPTH);
     if (result == 0)
         clear_tail(recovery);
     if (result == 0 && (recovery->records_lost || recovery->objects + recovery->refs + recovery->torn > 0))

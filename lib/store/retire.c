@@ -137,39 +137,37 @@ static int unpack(struct cdb_retire *retire)
         if (result == 0)
             result = write_fresh(dir, UNPACKED, cdb_buf_str(&after), after.len, mode_of(dir, PACKED_REFS), true);
         retire->unpack = result == 0;
+        retire->known = result == 0 && cdb_ref_read(dir, retire->ref, &retire->old) == 0;
     }
     cdb_buf_release(&before);
     cdb_buf_release(&after);
     return result == 1 ? 0 : result;
 }
 
-static int write_head(struct cdb_retire *retire, const char *target)
+static int write_head(struct cdb_retire *retire, const char *target, bool sync)
 {
     struct cdb_buf text = CDB_BUF_INIT;
     int dir = retire->repo->dir;
     cdb_buf_addf(&text, "ref: %s\n", target);
     int result = cdb_buf_check(&text);
     if (result == 0)
-        result = write_fresh(dir, NEW_HEAD, cdb_buf_str(&text), text.len, mode_of(dir, "HEAD"), true);
+        result = write_fresh(dir, NEW_HEAD, cdb_buf_str(&text), text.len, mode_of(dir, "HEAD"), sync);
     cdb_buf_release(&text);
     return result;
 }
 
 static int prepare_head(struct cdb_retire *retire, int64_t deadline)
 {
-    struct cdb_buf target = CDB_BUF_INIT;
     int result = take(retire, HEAD_LOCK, deadline, &retire->head_inode);
-    if (result == 0 && retire->ref != NULL) {
-        result = cdb_ref_target(retire->repo->dir, "HEAD", &target);
-        retire->move_head = result == 1 && strcmp(target.ptr, retire->ref) == 0;
-        result = result < 0 ? result : 0;
-    } else {
-        retire->move_head = result == 0;
-    }
-    if (result == 0 && retire->move_head)
-        result = write_head(retire, retire->to);
-    cdb_buf_release(&target);
-    return result;
+    if (result != 0)
+        return result;
+    result = cdb_ref_target(retire->repo->dir, "HEAD", &retire->old_head);
+    if (result != 1)
+        cdb_buf_clear(&retire->old_head);
+    if (retire->ref != NULL && result < 0)
+        return result;
+    retire->move_head = retire->ref == NULL || strcmp(cdb_buf_str(&retire->old_head), retire->ref) == 0;
+    return retire->move_head ? write_head(retire, retire->to, true) : 0;
 }
 
 int cdb_retire_prepare(struct cdb_retire *retire, struct cdb_repo *repo, const char *ref, bool lock, const char *to,
@@ -206,35 +204,62 @@ static int rename_synced(int dir, const char *from, const char *to)
     return cdb_fs_sync_dir(dir, ".");
 }
 
-int cdb_retire_apply(struct cdb_retire *retire)
+/* Back to what there was, for a failure; as well as can be. Nothing is synced: what cannot be must not be in the way.
+ */
+static void undo(struct cdb_retire *retire)
 {
     int dir = retire->repo->dir;
-    int result = check_lock(retire, PACKED_REFS_LOCK, retire->packed_inode);
-    if (result == 0)
-        result = check_lock(retire, HEAD_LOCK, retire->head_inode);
-    if (result == 0 && retire->ref_lock != NULL)
-        result = check_lock(retire, retire->ref_lock, retire->ref_inode);
-    if (result == 0 && retire->move_head)
-        result = rename_synced(dir, NEW_HEAD, "HEAD");
-    if (result != 0)
-        return result;
+    char text[CDB_OID_HEX + 2];
+    struct cdb_oid now;
+    if (retire->move_head && retire->old_head.len > 0 && write_head(retire, cdb_buf_str(&retire->old_head), false) == 0)
+        (void)rename_synced(dir, NEW_HEAD, "HEAD");
+    if (!retire->known || cdb_ref_read(dir, retire->ref, &now) != 1)
+        return;
+    cdb_oid_format(&retire->old, text);
+    text[CDB_OID_HEX] = '\n';
+    if (cdb_fs_mkdir_parents(dir, retire->ref) == 0 && write_fresh(dir, UNPACKED, text, CDB_OID_HEX + 1, 0, false) == 0)
+        (void)renameat(dir, UNPACKED, dir, retire->ref);
+}
+
+/* Git's log of the ref goes with it: it would be in the way of one below that name. */
+static void remove_log(int dir, const char *ref)
+{
+    char path[sizeof("logs/") + CDB_REF_NAME_MAX];
+    snprintf(path, sizeof(path), "logs/%s", ref);
+    if (unlinkat(dir, path, 0) == 0)
+        cdb_retire_folders(dir, path);
+}
+
+static int change(struct cdb_retire *retire)
+{
+    int dir = retire->repo->dir;
+    int result = retire->move_head ? rename_synced(dir, NEW_HEAD, "HEAD") : 0;
     CDB_FAULT("retire-head-renamed");
-    if (retire->unpack)
+    if (result == 0 && retire->unpack)
         result = rename_synced(dir, UNPACKED, PACKED_REFS);
     CDB_FAULT("retire-unpacked");
     if (result == 0 && retire->ref != NULL && unlinkat(dir, retire->ref, 0) != 0 && errno != ENOENT &&
         errno != EISDIR && errno != ENOTDIR)
         result = cdb_error_errno(retire->ref, "cannot remove '%s'", retire->ref);
     CDB_FAULT("retire-unlinked");
-    if (result != 0)
-        cdb_retire_restore_head(retire);
     return result;
 }
 
-void cdb_retire_restore_head(struct cdb_retire *retire)
+int cdb_retire_apply(struct cdb_retire *retire)
 {
-    if (retire->move_head && retire->ref != NULL && write_head(retire, retire->ref) == 0)
-        (void)rename_synced(retire->repo->dir, NEW_HEAD, "HEAD");
+    int result = check_lock(retire, PACKED_REFS_LOCK, retire->packed_inode);
+    if (result == 0)
+        result = check_lock(retire, HEAD_LOCK, retire->head_inode);
+    if (result == 0 && retire->ref_lock != NULL)
+        result = check_lock(retire, retire->ref_lock, retire->ref_inode);
+    if (result != 0)
+        return result;
+    result = change(retire);
+    if (result != 0)
+        undo(retire);
+    else if (retire->ref != NULL)
+        remove_log(retire->repo->dir, retire->ref);
+    return result;
 }
 
 void cdb_retire_release(struct cdb_retire *retire)
@@ -249,6 +274,7 @@ void cdb_retire_release(struct cdb_retire *retire)
     unlinkat(dir, LOCKS, 0);
     free(retire->ref_lock);
     retire->ref_lock = NULL;
+    cdb_buf_release(&retire->old_head);
 }
 
 void cdb_retire_folders(int dir, const char *ref)

@@ -12,6 +12,7 @@
 #define CDB_STORE_RETIRE_H
 
 #include "store/repo.h"
+#include "util/buf.h"
 
 struct cdb_retire {
     struct cdb_repo *repo;
@@ -19,7 +20,9 @@ struct cdb_retire {
     const char *to;                            /* what HEAD shall name, or NULL */
     char *ref_lock;                            /* NULL: the caller has it */
     ino_t ref_inode, packed_inode, head_inode; /* of the locks; 0: not taken */
-    bool unpack, move_head;
+    bool unpack, move_head, known;
+    struct cdb_oid old;      /* known: what the ref held, which is in packed-refs */
+    struct cdb_buf old_head; /* what HEAD named, if that was anything */
 };
 
 /* Take the locks and write what is needed. `ref`: to be removed, or NULL; `lock`: its lock too. `to`: HEAD shall name
@@ -27,10 +30,9 @@ struct cdb_retire {
  * CHRONDB_ESYSTEM. */
 int cdb_retire_prepare(struct cdb_retire *retire, struct cdb_repo *repo, const char *ref, bool lock, const char *to,
                        int timeout_ms);
-/* HEAD first, then the ref. What is renamed is synced; what is unlinked is not. */
+/* HEAD first, then the ref. What is renamed is synced; what is unlinked is not. If it fails, what was is put back, as
+ * far as that can be. */
 int cdb_retire_apply(struct cdb_retire *retire);
-/* Undo what _apply did to HEAD: back to `ref`. For a failure behind it; tries its best. */
-void cdb_retire_restore_head(struct cdb_retire *retire);
 void cdb_retire_release(struct cdb_retire *retire);
 
 /* All of it, for a recovery. */

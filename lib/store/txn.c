@@ -233,7 +233,7 @@ static int take_deflater(struct cdb_txn *txn)
     return txn->deflater != NULL ? 0 : cdb_deflater_new(&txn->deflater);
 }
 
-int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
+static int begin_on(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms, bool any)
 {
     int64_t deadline = cdb_monotonic_ms() + timeout_ms;
     int result = begin(txn, repo, ref, timeout_ms, deadline);
@@ -242,11 +242,26 @@ int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, i
         result = lock_branch(txn, left);
     if (result == CHRONDB_EDAMAGED)
         result = repair_branch(txn, left);
+    if (result == CHRONDB_EDAMAGED && any && txn->ref_locked) {
+        memset(&txn->base, 0, sizeof(txn->base));
+        cdb_error_clear();
+        result = 0;
+    }
     if (result == 0)
         result = take_deflater(txn);
     if (result != 0)
         cdb_txn_end(txn);
     return result;
+}
+
+int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
+{
+    return begin_on(txn, repo, ref, timeout_ms, false);
+}
+
+int cdb_txn_begin_any(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms)
+{
+    return begin_on(txn, repo, ref, timeout_ms, true);
 }
 
 int cdb_txn_begin_exclusive(struct cdb_txn *txn, struct cdb_repo *repo, int timeout_ms)

@@ -38,6 +38,8 @@ struct cdb_txn {
 
 /* CHRONDB_EBUSY after `timeout_ms`. On failure there is nothing to end. */
 int cdb_txn_begin(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms);
+/* The same for what is to go: a ref that holds nothing of sense has no commit. */
+int cdb_txn_begin_any(struct cdb_txn *txn, struct cdb_repo *repo, const char *ref, int timeout_ms);
 /* The same without a branch, for what is no commit: the caller is the one writer until cdb_txn_end. If it dies, the
  * next command recovers, and removes what it left. Nothing can be emitted. */
 int cdb_txn_begin_exclusive(struct cdb_txn *txn, struct cdb_repo *repo, int timeout_ms);

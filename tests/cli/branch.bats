@@ -356,13 +356,51 @@ tidy() {
     run ! has_controls <<<"$output"
     try branch dangling
     same status 3 "$status"
-    for name in missing dangling blob $'odd\xff\xc2\x9b'; do
+    for name in missing dangling blob garbage loop $'odd\xff\xc2\x9b'; do
         try branch -d "$name"
         same "deleting $name" 0 "$status"
         [ ! -e ".chrondb/refs/heads/$name" ] && [ ! -L ".chrondb/refs/heads/$name" ]
     done
     given put k:1 3
     given branch later
+}
+
+@test "nothing can be synced any more: what failed has changed nothing" {
+    local when args
+    fill
+    given branch packed
+    given put k:2 2
+    git_db for-each-ref >expected
+    while read -r when args; do
+        git_db pack-refs --all
+        # shellcheck disable=SC2086
+        run strace -qq -o trace -e "inject=fsync:error=EIO:when=$when+" "$CHRONDB" branch $args
+        same "branch $args, at $when" 8 "$status"
+        git_db for-each-ref | diff expected -
+        same HEAD refs/heads/main "$(git_db symbolic-ref HEAD)"
+    done <<<'1 -m main trunk
+2 -m main trunk
+3 -m main trunk
+4 -m main trunk
+2 -m packed other
+1 -d packed
+2 -d packed'
+    run strace -qq -o trace -e "inject=fsync:error=EIO:when=2+" "$CHRONDB" config branch packed
+    same 'config branch' 8 "$status"
+    same HEAD refs/heads/main "$(git_db symbolic-ref HEAD)"
+    tidy
+}
+
+@test "git's logs of refs go with them" {
+    fill
+    git_db config core.logAllRefUpdates always
+    git_db branch a
+    git_db branch b/c
+    given branch -d a
+    given branch -m b/c a/c
+    git_db update-ref refs/heads/a/d main
+    git_db branch b
+    tidy
 }
 
 @test "killed at any point: the old refs or the new ones, and the next command clears up" {
@@ -426,6 +464,12 @@ tidy() {
     CHRONDB_TEST_BOOT_ID=21111111-2222-3333-4444-555555555555 run "$CHRONDB" list
     same HEAD refs/heads/main "$(git_db symbolic-ref HEAD)"
     run ! git_db rev-parse -q --verify refs/heads/trunk
+    # What git pushed and did not sync: a name without an id, in whose way git takes no push.
+    : >.chrondb/refs/heads/empty
+    head -c 41 /dev/zero >.chrondb/refs/tags/zeros
+    CHRONDB_TEST_BOOT_ID=31111111-2222-3333-4444-555555555555 run "$CHRONDB" list
+    same status 0 "$status"
+    git_db push -q . main:refs/heads/pushed
     tidy
 }
 
