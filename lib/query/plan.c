@@ -323,6 +323,15 @@ static struct cdb_plan *plan_keys(struct cdb_planner *planner, const struct cdb_
 
 /* ---- booleans ----------------------------------------------------------------------------------- */
 
+/* Is it of text without words, or of nothing else? Such a clause has no say in the list that it stands in. */
+static bool is_mute(const struct cdb_plan *plan)
+{
+    enum cdb_query_kind kind = plan->node->kind;
+
+    return plan->kind == CDB_PLAN_NONE &&
+           (kind == CDB_QUERY_TEXT || kind == CDB_QUERY_PHRASE || kind == CDB_QUERY_BOOLEAN);
+}
+
 static int plan_list(struct cdb_planner *planner, const struct cdb_query_list *from, struct cdb_plan_list *to,
                      bool scoring)
 {
@@ -330,23 +339,42 @@ static int plan_list(struct cdb_planner *planner, const struct cdb_query_list *f
     int result = 0;
 
     planner->scoring = before && scoring;
-    for (size_t i = 0; result == 0 && i < from->count; i++)
-        result = cdb_plan_append(planner, to, cdb_plan_node(planner, from->nodes[i]));
+    for (size_t i = 0; result == 0 && i < from->count; i++) {
+        struct cdb_plan *plan = cdb_plan_node(planner, from->nodes[i]);
+
+        if (plan == NULL || !is_mute(plan))
+            result = cdb_plan_append(planner, to, plan);
+    }
     planner->scoring = before;
     return result;
+}
+
+/* How many of the optional clauses must match, now that mute ones are gone. */
+static uint32_t count_needed(const struct cdb_query_boolean *boolean, const struct cdb_plan *plan)
+{
+    uint32_t needed = boolean->minimum_should;
+
+    if (needed > plan->optional.count && needed <= boolean->should.count)
+        return (uint32_t)plan->optional.count;
+    if (needed == 0 && plan->required.count == 0 && boolean->must.count + boolean->filter.count > 0)
+        return plan->optional.count > 0;
+    return needed;
 }
 
 static struct cdb_plan *plan_boolean(struct cdb_planner *planner, const struct cdb_query_node *node)
 {
     const struct cdb_query_boolean *boolean = &node->boolean;
     struct cdb_plan *plan = cdb_plan_new(planner, node, CDB_PLAN_BOOLEAN);
+    size_t asked = boolean->must.count + boolean->filter.count + boolean->should.count + boolean->must_not.count;
 
     if (plan == NULL || plan_list(planner, &boolean->must, &plan->required, true) != 0 ||
         plan_list(planner, &boolean->filter, &plan->required, false) != 0 ||
         plan_list(planner, &boolean->should, &plan->optional, true) != 0 ||
         plan_list(planner, &boolean->must_not, &plan->excluded, false) != 0)
         return NULL;
-    plan->minimum = boolean->minimum_should;
+    plan->minimum = count_needed(boolean, plan);
+    if (asked > 0 && plan->required.count + plan->optional.count + plan->excluded.count == 0)
+        plan->kind = CDB_PLAN_NONE;
     return plan;
 }
 

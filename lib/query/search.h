@@ -8,8 +8,9 @@
  * facets. Only scores depend on statistics that may count dead versions, as Lucene's do.
  *
  * What nodes mean, where query/node.h leaves it open:
- *   - Words are analysed. A text without any word finds nothing; in a field it also is the number, true, false or null
- *     that it reads as.
+ *   - Words are analysed; in a field a text also is the number, true, false or null that it reads as. A text without
+ *     any word, and a boolean of nothing else, is left out of the boolean that it stands in; alone it finds nothing.
+ *     Of what is then left of `should` one must match if all of `must` and `filter` was left out.
  *   - A range whose given bounds both read as numbers is one of numbers; any other is one of strings, by their bytes.
  *   - Phrases are within one scalar. Slop is Lucene's, and at most CDB_POSITION_GAP less the number of words.
  *   - Fuzzy terms: insertions, deletions, changes, and exchanges of neighbours, no part being changed twice.

@@ -62,6 +62,9 @@ keys() {
     same or 'page:1 user:1 user:2' "$(keys 'alice bob' --sort _key)"
     same and 'page:1' "$(keys 'alice bob' --default-op and)"
     same or 'page:1 user:1 user:2' "$(keys 'alice bob' --default-op or --sort _key)"
+    same 'no words, no say' 'page:1' "$(keys '(& "") alice -(! "…") & bob' --default-op and)"
+    same 'but the rest has' 'page:1 user:1' "$(keys '+& alice xyzzy' --sort _key)"
+    same 'nothing has a say' '' "$(keys 'NOT (& "!")')"
     try search x --default-op xor
     fails_like 2 "chrondb: *'xor'*"
 }

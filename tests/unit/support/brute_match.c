@@ -372,12 +372,38 @@ static bool matches_simply(const struct brute_document *document, const struct c
 
 /* ---- trees -------------------------------------------------------------------------------------------- */
 
-/* How many of the list match each document; the scores added to `scores`, if given. */
-static void evaluate_list(const struct brute *brute, const struct cdb_query_list *list, size_t *counts, double *scores)
+/* Text without words, or nothing but that: it has no say in the list that it stands in. */
+static bool is_mute(const struct brute *brute, const struct cdb_query_node *node)
 {
+    const struct cdb_query_list *lists[] = {&node->boolean.must, &node->boolean.filter, &node->boolean.should,
+                                            &node->boolean.must_not};
+    const struct cdb_query_string *text = node->kind == CDB_QUERY_PHRASE ? &node->phrase.text : &node->text.text;
+    struct brute_token *words;
+    size_t count = 0;
+
+    for (size_t i = 0; node->kind == CDB_QUERY_BOOLEAN && i < 4; i++)
+        for (size_t j = 0; j < lists[i]->count; j++, count++)
+            if (!is_mute(brute, lists[i]->nodes[j]))
+                return false;
+    if (node->kind != CDB_QUERY_TEXT && node->kind != CDB_QUERY_PHRASE)
+        return count > 0;
+    brute_analyze(brute->analyzer, text->ptr, text->len, &words, &count);
+    brute_tokens_free(words, count);
+    return count == 0; /* what reads as a number or literal has words */
+}
+
+/* How many of the list match each document, the scores added to `scores`, if given; how many have a say. */
+static size_t evaluate_list(const struct brute *brute, const struct cdb_query_list *list, size_t *counts,
+                            double *scores)
+{
+    size_t heard = 0;
+
     memset(counts, 0, brute->count * sizeof(*counts));
     for (size_t i = 0; i < list->count; i++) {
         struct brute_answer one;
+        if (is_mute(brute, list->nodes[i]))
+            continue;
+        heard++;
         brute_answer_init(&one, brute);
         brute_evaluate(brute, list->nodes[i], &one);
         for (size_t d = 0; d < brute->count; d++) {
@@ -387,27 +413,33 @@ static void evaluate_list(const struct brute *brute, const struct cdb_query_list
         }
         brute_answer_release(&one);
     }
+    return heard;
 }
 
 static void evaluate_boolean(const struct brute *brute, const struct cdb_query_node *node, struct brute_answer *answer)
 {
     const struct cdb_query_boolean *boolean = &node->boolean;
-    size_t *counts = calloc(brute->count + 1, sizeof(*counts));
+    size_t *counts = calloc(brute->count + 1, sizeof(*counts)), required, heard, needed = boolean->minimum_should;
 
     assert_non_null(counts);
-    memset(answer->matches, true, brute->count * sizeof(*answer->matches));
-    evaluate_list(brute, &boolean->must, counts, answer->scores);
+    memset(answer->matches, !is_mute(brute, node), brute->count * sizeof(*answer->matches));
+    required = evaluate_list(brute, &boolean->must, counts, answer->scores);
     for (size_t d = 0; d < brute->count; d++)
-        answer->matches[d] &= counts[d] == boolean->must.count;
-    evaluate_list(brute, &boolean->filter, counts, NULL);
+        answer->matches[d] &= counts[d] == required;
+    heard = evaluate_list(brute, &boolean->filter, counts, NULL);
     for (size_t d = 0; d < brute->count; d++)
-        answer->matches[d] &= counts[d] == boolean->filter.count;
+        answer->matches[d] &= counts[d] == heard;
+    required += heard;
     evaluate_list(brute, &boolean->must_not, counts, NULL);
     for (size_t d = 0; d < brute->count; d++)
         answer->matches[d] &= counts[d] == 0;
-    evaluate_list(brute, &boolean->should, counts, answer->scores);
+    heard = evaluate_list(brute, &boolean->should, counts, answer->scores);
+    if (needed > heard && needed <= boolean->should.count)
+        needed = heard;
+    else if (needed == 0 && heard > 0 && required == 0 && boolean->must.count + boolean->filter.count > 0)
+        needed = 1; /* nothing of what is required has a say */
     for (size_t d = 0; d < brute->count; d++) {
-        answer->matches[d] &= counts[d] >= boolean->minimum_should;
+        answer->matches[d] &= counts[d] >= needed;
         answer->scores[d] = answer->matches[d] ? answer->scores[d] * (double)node->boost : 0;
     }
     free(counts);
