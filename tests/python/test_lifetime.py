@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Objects that outlive their database, threads, forks, the end of the interpreter: errors, never a crash."""
+import contextlib
 import copy
 import gc
 import multiprocessing
@@ -33,6 +34,27 @@ def in_child(path, db):
     with chrondb.ChronDB(path) as own:
         own["child"] = os.getpid()
         return "" if own["a"] == 1 else "wrong"
+
+
+@contextlib.contextmanager
+def in_calls(*locks):
+    """Another thread is in calls that take these locks."""
+    inside, over = threading.Event(), threading.Event()
+
+    def work():
+        with contextlib.ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            inside.set()
+            over.wait(60)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait(60)
+    yield
+    over.set()
+    if thread.is_alive():  # not in a child
+        thread.join(60)
 
 
 def in_worker(path, key, queue):
@@ -190,12 +212,15 @@ class Forking(Case):
     def test_a_child_opens_anew(self):
         db = self.open()
         db.update({"a": 1, "b": 2})
-        walk = db.items()
+        snapshot, tx = db.snapshot(), db.transaction()
+        walk = snapshot.items()
         next(walk)
-        inherited = (db, db.snapshot(), walk, db.transaction())
+        inherited = (db, snapshot, walk, tx)
         for _ in range(3):
-            child = os.fork()
+            with in_calls(snapshot._resource.lock, tx._lock):
+                child = os.fork()
             if child == 0:
+                signal.alarm(60)
                 status = 1
                 try:
                     trouble = in_child(self.path, inherited)

@@ -56,7 +56,7 @@ class Handle:
 class Resource:
     """A snapshot, iterator, batch or search: what `open` stored through its first argument."""
 
-    __slots__ = ("pointer", "free", "handle", "parents", "lock")
+    __slots__ = ("pointer", "free", "handle", "parents", "_lock")
 
     def __init__(self, handle: Handle, free: Callable[[Any], None], *parents: "Resource") -> None:
         self.pointer = ctypes.c_void_p()
@@ -64,7 +64,13 @@ class Resource:
         self.handle = handle
         self.parents = parents
         # One thread at a time may use a snapshot, and what was made of it.
-        self.lock = parents[0].lock if parents else threading.RLock()
+        self._lock = parents[0]._lock if parents else threading.RLock()
+
+    @property
+    def lock(self) -> Any:
+        """To be held while it is used. Raises in the child of a fork, where a thread that is not there may hold it."""
+        self.handle.check_process()
+        return self._lock
 
     def open(self, function: Callable[..., int], *arguments: Any) -> "Resource":
         """Call `function`; raise if it fails."""

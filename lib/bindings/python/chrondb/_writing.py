@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Typ
 
 from . import _native
 from ._errors import UsageError, check
-from ._handles import Handle, Resource
+from ._handles import FORKED, Handle, Resource
 from ._native import lib
 from ._reading import When, decode
 from ._records import Result
@@ -145,7 +145,7 @@ class Transaction:
         self._branch = branch
         self._dumps: Dumps = view._dumps
         self._options = write_options(view._branch_name(branch), commit)
-        self._lock = threading.RLock()
+        self._own_lock = threading.RLock()
         self._count = 0
         self._commit_id: Optional[str] = None
         self._time: Optional[Time] = None
@@ -154,6 +154,12 @@ class Transaction:
         self._handle: Handle = view._handle
         self._batch: Optional[Resource] = Resource(self._handle, lib.chrondb_batch_free)
         self._batch.open(lib.chrondb_batch_new, self._handle.pointer)
+
+    @property
+    def _lock(self) -> Any:
+        """As that of a Resource."""
+        self._handle.check_process()
+        return self._own_lock
 
     # ---- operations ----
 
@@ -248,6 +254,9 @@ class Transaction:
 
     def rollback(self) -> None:
         """Drop it: nothing is written. Without effect at the end of a transaction that was committed or dropped."""
+        if self._handle.state == FORKED:
+            self._batch = None
+            return
         with self._lock:
             self._batch = None
 
@@ -267,7 +276,6 @@ class Transaction:
         with self._lock:
             batch = self._committed
             if batch is not None:
-                batch.handle.check_process()
                 self._results = [result_at(batch, i) for i in range(lib.chrondb_batch_size(batch.pointer))]
                 self._committed = None
             return self._results
