@@ -95,6 +95,8 @@ class Merging(Case):
         self.assertEqual(self.db.info().head, head)
         decisions = {"a": {"x": 9}, "b": ABSENT, "c": None}
         self.assertEqual(self.db.merge("dev", decisions=decisions, dry_run=True).commit, None)
+        lines = [{"key": "a", "value": {"x": 9}}, '{"key":"b","delete":true}', b'{"key":"c","value":1}']
+        self.assertEqual(self.db.merge("dev", decisions=lines, dry_run=True).conflicts, 3)
         self.assertEqual(self.db.merge("dev", decisions=decisions).conflicts, 3)
         self.assertEqual(dict(self.db.items()), {"a": {"x": 9}, "c": None})
 
@@ -104,6 +106,8 @@ class Merging(Case):
         self.fails(chrondb.UsageError, self.db.merge, "dev", strategy="mine")
         self.fails(chrondb.UsageError, self.db.merge, "nowhere")
         self.fails(chrondb.InvalidDocumentError, self.db.merge, "dev", decisions={"b": float("nan")})
+        error = self.fails(chrondb.InvalidDocumentError, self.db.merge, "dev", decisions=['{"key":"b"}'])
+        self.assertEqual(error.name, "invalid_decision")
         self.db.merge("dev", strategy="theirs")
         self.assertEqual(self.db["b"], 2)
 

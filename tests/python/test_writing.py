@@ -142,7 +142,7 @@ class Transactions(Case):
                 tx["a"] = 1
             late = db.transaction()
             late["b"] = 2
-        self.assertEqual(tx.results[0].status, "created")
+        self.assertEqual((tx.statuses, tx.results[0].status, tx.statuses), (["created"], "created", ["created"]))
         self.assertEqual(self.fails(chrondb.ClosedError, late.commit).name, "closed")
 
 

@@ -524,7 +524,7 @@ class Branch(Documents):
         source: When,
         *,
         strategy: str = "fail",
-        decisions: Optional[Mapping[str, Any]] = None,
+        decisions: Union[Mapping[str, Any], Iterable[Any], None] = None,
         dry_run: bool = False,
         no_ff: bool = False,
         source_name: Optional[str] = None,
@@ -534,7 +534,8 @@ class Branch(Documents):
         """Bring what another branch (or tag, or commit) has into this one: by key, and inside of objects by field.
 
         strategy     what is in conflict: "fail"; "ours": as here; "theirs": as there; "newest": as changed last
-        decisions    what documents that are in conflict are to be, by their keys; ABSENT: deleted
+        decisions    what documents that are in conflict are to be, by their keys; ABSENT: deleted. Or what
+                     chrondb-merge(1) reads, as dicts or as text: [{"key": K, "value": V}, {"key": K, "delete": True}]
         dry_run      only find out, and write nothing
         no_ff        make a commit also where the branch could go forward
         source_name  what messages, and the commit's, call the source; by default as it is given
@@ -546,9 +547,7 @@ class Branch(Documents):
         handle, name, caller = self._handle, c_when(source, "a source"), Caller(progress)
         write = write_options(self._branch_name(None), commit)
         merge = Resource(handle, lib.chrondb_merge_free).open(lib.chrondb_merge_new, handle.pointer)
-        for key, value in (decisions or {}).items():
-            text = None if value is ABSENT else c_document(value, self._dumps, key)
-            check(lib.chrondb_merge_decide(merge.pointer, c_key(key), text, len(text or b"")))
+        self._decide(merge, decisions or {})
         options = _native.MergeOptions(
             write=ctypes.pointer(write),
             strategy=_native.MERGE_STRATEGY.index(strategy),
@@ -571,6 +570,16 @@ class Branch(Documents):
             commit=None if report.commit is None else decode(report.commit),
             time=from_ns(report.time.seconds, report.time.nanoseconds),
         )
+
+    def _decide(self, merge: Resource, decisions: Union[Mapping[str, Any], Iterable[Any]]) -> None:
+        if not isinstance(decisions, Mapping):
+            for line in decisions:
+                text = c_line(line, self._dumps)
+                check(lib.chrondb_merge_decide_json(merge.pointer, text, len(text)))
+            return
+        for key, value in decisions.items():
+            data = None if value is ABSENT else c_document(value, self._dumps, key)
+            check(lib.chrondb_merge_decide(merge.pointer, c_key(key), data, len(data or b"")))
 
     def _conflicts(self, merge: Resource) -> Iterator[Conflict]:
         found, index = _native.Conflict(), 0

@@ -271,6 +271,17 @@ class Transaction:
         return self._time
 
     @property
+    def statuses(self) -> List[str]:
+        """After the commit: "created", "updated", "deleted", "unchanged" or "checked", for each operation, in order.
+        Costs nothing, where results look up the last commits of what was left unchanged."""
+        with self._lock:
+            batch = self._committed
+            if batch is None:
+                return [result.status for result in self._results]
+            size = lib.chrondb_batch_size(batch.pointer)
+            return [_native.STATUS[lib.chrondb_batch_status(batch.pointer, i)] for i in range(size)]
+
+    @property
     def results(self) -> List[Result]:
         """After the commit: what became of each operation, in order."""
         with self._lock:

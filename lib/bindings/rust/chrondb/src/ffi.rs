@@ -94,18 +94,29 @@ impl Drop for Buffer {
 
 /// A closure that C calls, and what it panicked with: a panic must not go through C. It is taken up again when the
 /// call into the library is over.
-struct Callback<F> {
+pub(crate) struct Callback<F> {
     function: F,
     panic: Option<Box<dyn Any + Send>>,
 }
 
+impl<F> Callback<F> {
+    pub(crate) fn new(function: F) -> Callback<F> {
+        Callback { function, panic: None }
+    }
+
+    /// After a call into the library: go on with the panic, if there was one.
+    pub(crate) fn take_up(&mut self) {
+        if let Some(reason) = self.panic.take() {
+            panic::resume_unwind(reason);
+        }
+    }
+}
+
 /// Runs `call` with the context for a callback that calls [`called`] with the same `F`.
 pub(crate) fn with_context<F, R>(function: F, call: impl FnOnce(*mut c_void) -> R) -> R {
-    let mut callback = Callback { function, panic: None };
+    let mut callback = Callback::new(function);
     let result = call((&mut callback as *mut Callback<F>).cast());
-    if let Some(reason) = callback.panic {
-        panic::resume_unwind(reason);
-    }
+    callback.take_up();
     result
 }
 
@@ -129,15 +140,24 @@ pub(crate) unsafe fn called<F>(context: *mut c_void, call: impl FnOnce(&mut F) -
 
 type Tell<'a> = Option<&'a mut ProgressFn<'a>>;
 
+/// A closure that is kept, to be told of more than one call.
+pub(crate) type KeptTell = Box<ProgressFn<'static>>;
+
+/// # Safety
+/// The phase is a string that ends.
+unsafe fn tell_one(tell: &mut ProgressFn<'_>, phase: *const c_char, done: u64, total: u64) -> c_int {
+    let phase = CStr::from_ptr(phase).to_string_lossy();
+    let progress = Progress { phase: &phase, done, total: Some(total).filter(|&total| total > 0) };
+    c_int::from(tell(progress).is_break())
+}
+
 unsafe extern "C" fn tell(context: *mut c_void, phase: *const c_char, done: u64, total: u64) -> c_int {
-    called::<Tell<'_>>(context, |tell| {
-        let phase = CStr::from_ptr(phase).to_string_lossy();
-        let progress = Progress { phase: &phase, done, total: Some(total).filter(|&total| total > 0) };
-        match tell {
-            Some(tell) => c_int::from(tell(progress).is_break()),
-            None => 0,
-        }
-    })
+    called::<Tell<'_>>(context, |tell| tell.as_mut().map_or(0, |tell| tell_one(tell, phase, done, total)))
+}
+
+/// The context is a `Callback<KeptTell>`.
+pub(crate) unsafe extern "C" fn tell_kept(context: *mut c_void, phase: *const c_char, done: u64, total: u64) -> c_int {
+    called::<KeptTell>(context, |tell| tell_one(tell.as_mut(), phase, done, total))
 }
 
 /// Runs `call` with what C needs to tell how far it is.

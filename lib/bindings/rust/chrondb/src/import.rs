@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //! Very many documents.
+use std::ops::ControlFlow;
 use std::os::raw::c_int;
 use std::ptr;
 
 use chrondb_sys as sys;
 
+use crate::care::Progress;
 use crate::database::Database;
 use crate::error::{check, Error, Result};
-use crate::ffi;
+use crate::ffi::{self, Callback, KeptTell};
 use crate::time::CommitId;
 use crate::write::RawWriteOptions;
 
@@ -103,8 +105,9 @@ pub struct ImportReport {
 /// ```
 pub struct Import {
     raw: *mut sys::chrondb_import,
-    _database: Database,       // stays open
-    _options: RawWriteOptions, // whose strings the library goes on using
+    _database: Database,               // stays open
+    _options: RawWriteOptions,         // whose strings the library goes on using
+    progress: *mut Callback<KeptTell>, // ours, and the library has it too; or NULL
     ended: Option<Error>,
 }
 
@@ -114,6 +117,20 @@ unsafe impl Send for Import {}
 impl Database {
     /// Begin an import.
     pub fn import(&self, options: &ImportOptions) -> Result<Import> {
+        self.open_import(options, None)
+    }
+
+    /// The same, told how far bringing the index of words up to date is, which a large import ends with. `Break` leaves
+    /// the rest of that to maintenance, and is no error.
+    pub fn import_with(
+        &self,
+        options: &ImportOptions,
+        progress: impl FnMut(Progress<'_>) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<Import> {
+        self.open_import(options, Some(Box::new(progress)))
+    }
+
+    fn open_import(&self, options: &ImportOptions, progress: Option<KeptTell>) -> Result<Import> {
         let write = self.raw_options()?;
         let mut raw_options = sys::chrondb_import_options {
             branch: write.raw.branch,
@@ -136,10 +153,16 @@ impl Database {
                 sys::CHRONDB_IMPORT_EVERY
             }
         };
-        let mut raw = ptr::null_mut();
-        // SAFETY: the database is open, and stays so; the import keeps the strings.
-        check(unsafe { sys::chrondb_import_open(&mut raw, self.raw(), &raw_options) })?;
-        Ok(Import { raw, _database: self.clone(), _options: write, ended: None })
+        let progress = progress.map_or(ptr::null_mut(), |progress| Box::into_raw(Box::new(Callback::new(progress))));
+        if !progress.is_null() {
+            raw_options.progress = Some(ffi::tell_kept);
+            raw_options.progress_context = progress.cast();
+        }
+        let mut import =
+            Import { raw: ptr::null_mut(), _database: self.clone(), _options: write, progress, ended: None };
+        // SAFETY: the database is open, and stays so; the import keeps the strings and the closure.
+        check(unsafe { sys::chrondb_import_open(&mut import.raw, self.raw(), &raw_options) })?;
+        Ok(import)
     }
 }
 
@@ -153,6 +176,7 @@ impl Import {
         // SAFETY: the line is copied.
         let code = unsafe { sys::chrondb_import_line(self.raw, ffi::data(line), line.len()) };
         let result = check(code);
+        self.take_up();
         match (&result, code) {
             (Err(_), sys::CHRONDB_EINVALID | sys::CHRONDB_EUSAGE) => {}
             (Err(error), _) => self.ended = Some(error.clone()),
@@ -178,7 +202,16 @@ impl Import {
         let result = check(call(self.raw));
         let ended = result.as_ref().err().cloned();
         self.ended = ended.or_else(|| Some(Error::usage("the import has ended already")));
+        self.take_up();
         result.map(|()| self.report())
+    }
+
+    /// A panic of the closure goes on here.
+    fn take_up(&mut self) {
+        // SAFETY: the closure is ours, and nobody is in it.
+        if let Some(progress) = unsafe { self.progress.as_mut() } {
+            progress.take_up();
+        }
     }
 
     fn go_on(&self) -> Result<()> {
@@ -204,7 +237,12 @@ impl Import {
 
 impl Drop for Import {
     fn drop(&mut self) {
-        // SAFETY: it is ours.
-        unsafe { sys::chrondb_import_free(self.raw) }
+        // SAFETY: both are ours, or NULL; the library has the closure no longer.
+        unsafe {
+            sys::chrondb_import_free(self.raw);
+            if !self.progress.is_null() {
+                drop(Box::from_raw(self.progress));
+            }
+        }
     }
 }

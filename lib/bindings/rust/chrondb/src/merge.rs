@@ -31,7 +31,13 @@ pub struct MergeOptions {
     is_dry_run: bool,
     is_always_a_commit: bool,
     source_name: Option<String>,
-    decisions: Vec<(String, Option<Vec<u8>>)>,
+    decisions: Vec<Decision>,
+}
+
+#[derive(Clone, Debug)]
+enum Decision {
+    Value(String, Option<Vec<u8>>),
+    Json(Vec<u8>),
 }
 
 impl Default for MergeOptions {
@@ -78,7 +84,14 @@ impl MergeOptions {
 
     /// What a key that is in conflict is to be; `None` means deleted.
     pub fn decide(mut self, key: impl Into<String>, value: Option<Vec<u8>>) -> MergeOptions {
-        self.decisions.push((key.into(), value));
+        self.decisions.push(Decision::Value(key.into(), value));
+        self
+    }
+
+    /// The same as JSON, as `chrondb merge --resolve` reads it: `{"key":K,"value":V}` or `{"key":K,"delete":true}`. The
+    /// merge tells what is wrong with it.
+    pub fn decide_json(mut self, decision: impl Into<Vec<u8>>) -> MergeOptions {
+        self.decisions.push(Decision::Json(decision.into()));
         self
     }
 }
@@ -185,8 +198,8 @@ impl Database {
         // SAFETY: the database is open; the strings and the closure live until the call returns.
         check(unsafe { sys::chrondb_merge_new(&mut raw, self.raw()) })?;
         let merge = Merge(raw);
-        for (key, value) in &options.decisions {
-            decide(&merge, key, value.as_deref())?;
+        for decision in &options.decisions {
+            decide(&merge, decision)?;
         }
         let write = self.raw_options()?;
         let code = ffi::with_progress(progress, |function, context| {
@@ -218,11 +231,17 @@ impl Strategy {
     }
 }
 
-fn decide(merge: &Merge, key: &str, value: Option<&[u8]>) -> Result<()> {
-    let key = c_key(key)?;
-    let (data, size) = value.map_or((ptr::null(), 0), |value| (ffi::data(value), value.len()));
-    // SAFETY: key and value are copied.
-    check(unsafe { sys::chrondb_merge_decide(merge.0, key.as_ptr(), data, size) })
+fn decide(merge: &Merge, decision: &Decision) -> Result<()> {
+    match decision {
+        Decision::Value(key, value) => {
+            let key = c_key(key)?;
+            let (data, size) = value.as_ref().map_or((ptr::null(), 0), |value| (ffi::data(value), value.len()));
+            // SAFETY: key and value are copied.
+            check(unsafe { sys::chrondb_merge_decide(merge.0, key.as_ptr(), data, size) })
+        }
+        // SAFETY: the text is copied.
+        Decision::Json(text) => check(unsafe { sys::chrondb_merge_decide_json(merge.0, ffi::data(text), text.len()) }),
+    }
 }
 
 fn finish(merge: &Merge, code: c_int) -> Result<MergeReport> {

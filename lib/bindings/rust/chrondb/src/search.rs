@@ -7,7 +7,7 @@ use std::ptr;
 use chrondb_sys as sys;
 
 use crate::care::ProgressFn;
-use crate::error::{c_string, check, found, Result};
+use crate::error::{c_string, check, found, Error, Result};
 use crate::ffi::{self, Buffer};
 use crate::snapshot::{Snapshot, Walk};
 use crate::time::CommitId;
@@ -25,6 +25,30 @@ impl Query {
     /// A query in JSON.
     pub fn ast(json: impl Into<Vec<u8>>) -> Query {
         Query::Ast(json.into())
+    }
+
+    /// After an `"invalid_query"`: two lines for people, the line of the query that it is about, and a caret below the
+    /// place. `None`: the error tells no place.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("chrondb-doc-mark-{}", std::process::id()));
+    /// # let db = chrondb::Database::open(&dir)?;
+    /// let query = chrondb::Query::from("a AND )");
+    /// let error = db.search(query.clone(), &Default::default()).err().unwrap();
+    /// assert_eq!(query.mark(&error).unwrap(), "a AND )\n      ^");
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), chrondb::Error>(())
+    /// ```
+    pub fn mark(&self, error: &Error) -> Option<String> {
+        let (line, column) = (error.line()?, error.column()?);
+        let text = match self {
+            Query::Text(text) => text.as_bytes(),
+            Query::Ast(ast) => ast,
+        };
+        let mut out = Buffer::default();
+        // SAFETY: the buffer is ours.
+        let code = unsafe { sys::chrondb_search_mark(out.as_mut_ptr(), ffi::data(text), text.len(), line, column) };
+        check(code).ok().map(|()| out.into_string().trim_end().to_string()).filter(|lines| !lines.is_empty())
     }
 
     /// The branch that a query in JSON names.

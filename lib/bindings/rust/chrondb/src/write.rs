@@ -337,11 +337,24 @@ impl Batch {
         check(unsafe { sys::chrondb_batch_add_json(self.raw, ffi::data(text), text.len(), ptr::null()) })
     }
 
-    /// Commit all of it. It is durable when this returns; after an error nothing was written.
-    pub fn commit(self) -> Result<Committed> {
+    fn run(&self) -> Result<()> {
         let options = self.database.raw_options()?;
         // SAFETY: the batch is ours; the strings live until the call returns.
-        check(unsafe { sys::chrondb_batch_commit(self.raw, &options.raw) })?;
+        check(unsafe { sys::chrondb_batch_commit(self.raw, &options.raw) })
+    }
+
+    /// The same as [`commit`](Batch::commit), but it tells only what became of each operation, in order: the last commits
+    /// of what was left unchanged are not looked up, which costs more the older they are.
+    pub fn commit_statuses(self) -> Result<Vec<Status>> {
+        self.run()?;
+        // SAFETY: the batch is ours.
+        let size = unsafe { sys::chrondb_batch_size(self.raw) };
+        Ok((0..size).map(|index| Status::from_raw(unsafe { sys::chrondb_batch_status(self.raw, index) })).collect())
+    }
+
+    /// Commit all of it. It is durable when this returns; after an error nothing was written.
+    pub fn commit(self) -> Result<Committed> {
+        self.run()?;
         // SAFETY: the results live as long as the batch, and are copied.
         unsafe {
             let results = 0..sys::chrondb_batch_size(self.raw);

@@ -216,6 +216,12 @@ fn a_batch_is_all_or_nothing() -> Outcome {
     assert_eq!((done.commit, before.commit()), (db.snapshot()?.commit(), None));
 
     let mut batch = db.batch()?;
+    batch.put("a", "1")?;
+    batch.delete_if("absent", &Condition::Exists)?;
+    batch.check("a", &Condition::Exists)?;
+    assert_eq!(batch.commit_statuses()?, [Status::Unchanged, Status::Unchanged, Status::Checked]);
+
+    let mut batch = db.batch()?;
     batch.delete("a")?;
     batch.delete("absent")?;
     assert_eq!(batch.commit().unwrap_err().kind(), ErrorKind::NotFound);
@@ -441,6 +447,9 @@ fn merges_tell_their_conflicts() -> Outcome {
     assert_eq!((error.kind(), error.name(), error.conflicts().len()), (ErrorKind::Conflict, "merge_conflict", 1));
     let conflict = &error.conflicts()[0];
     assert_eq!((conflict.key.as_deref(), conflict.path.as_str(), conflict.ours.as_ref()), (Some("lamp"), "", None));
+    let decided = MergeOptions::new().decide_json(r#"{"key":"lamp","delete":true}"#).dry_run();
+    assert_eq!(db.merge("sale", &decided)?.conflicts, 1);
+    assert_eq!(db.merge("sale", &MergeOptions::new().decide_json("{}")).unwrap_err().name(), "invalid_decision");
     let report = db.merge("sale", &MergeOptions::new().strategy(Strategy::Theirs).no_fast_forward())?;
     assert_eq!((report.status, report.puts, report.conflicts), (MergeStatus::Merged, 1, 1));
     assert_eq!(db.get("lamp")?.unwrap(), br#"{"price":8}"#);
@@ -566,6 +575,15 @@ fn imports() -> Outcome {
     import.line(r#"{"key":"n:9","value":9}"#)?;
     assert_eq!(import.stop()?.commits, 0);
     assert!(db.import(&ImportOptions::new().mode(ImportMode::Every(0))).is_err());
+
+    // So many that the index of words is brought up to date at once.
+    let mut import = db.import_with(&ImportOptions::new(), |_| panic::resume_unwind(Box::new("of the closure")))?;
+    for number in 0..10_000 {
+        import.line(format!(r#"{{"key":"many:{number}","value":{number}}}"#))?;
+    }
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| import.finish().map(|_| ())));
+    assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"of the closure"));
+    assert_eq!((import.finish().is_err(), import.report().puts), (true, 10_000));
     Ok(())
 }
 
