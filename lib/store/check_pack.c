@@ -3,8 +3,6 @@
  * they lie, on all processors. */
 #include <fcntl.h>
 #include <libdeflate.h>
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +11,10 @@
 
 #include "store/check.h"
 #include "store/packfile.h"
+#include "store/sha1.h"
 #include "util/error.h"
 #include "util/fs.h"
 #include "util/parallel.h"
-
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-#define mbedtls_sha1_starts mbedtls_sha1_starts_ret
-#define mbedtls_sha1_update mbedtls_sha1_update_ret
-#define mbedtls_sha1_finish mbedtls_sha1_finish_ret
-#endif
 
 #define BLOCK        ((size_t)1 << 20)
 #define CHUNK        512
@@ -101,7 +94,6 @@ struct pack {
     uint64_t end;
     struct entry *entries; /* by offset */
     size_t count;
-    uint64_t done, total; /* objects, of all packs; what to tell */
     struct worker workers[CDB_PARALLEL_MAX];
 };
 

@@ -5,22 +5,15 @@
 #include <fcntl.h>
 #include <git2.h>
 #include <libdeflate.h>
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
 #include "store/packs.h"
+#include "store/sha1.h"
 #include "util/error.h"
 #include "util/fs.h"
-
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-#define mbedtls_sha1_starts mbedtls_sha1_starts_ret
-#define mbedtls_sha1_update mbedtls_sha1_update_ret
-#define mbedtls_sha1_finish mbedtls_sha1_finish_ret
-#endif
 
 #define MIN_ABBREVIATION  4
 #define HEADER_MAX        32

@@ -5,23 +5,16 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libdeflate.h>
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/sha1.h"
 #include "util/error.h"
 #include "util/fault.h"
 #include "util/fs.h"
-
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-#define mbedtls_sha1_starts mbedtls_sha1_starts_ret
-#define mbedtls_sha1_update mbedtls_sha1_update_ret
-#define mbedtls_sha1_finish mbedtls_sha1_finish_ret
-#endif
 
 #define FLUSH_AT    ((size_t)256 << 10)
 #define PUSH_AT     ((uint64_t)1 << 20)

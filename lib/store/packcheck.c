@@ -5,21 +5,14 @@
 #include "store/packcheck.h"
 
 #include <libdeflate.h>
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/delta.h"
 #include "store/packfile.h"
+#include "store/sha1.h"
 #include "util/array.h"
 #include "util/error.h"
-
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-#define mbedtls_sha1_starts mbedtls_sha1_starts_ret
-#define mbedtls_sha1_update mbedtls_sha1_update_ret
-#define mbedtls_sha1_finish mbedtls_sha1_finish_ret
-#endif
 
 #define HEADER     ((size_t)12)
 #define TRAILER    ((size_t)20)

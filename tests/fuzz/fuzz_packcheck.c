@@ -2,15 +2,9 @@
  *
  * Any bytes as a pack from elsewhere; the checksum, which an attacker would put right, is put right. What is accepted
  * has as many objects as it says, each with an id and a type. */
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
-
 #include "fuzz/fuzz.h"
 #include "store/packcheck.h"
-
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-#define mbedtls_sha1 mbedtls_sha1_ret
-#endif
+#include "store/sha1.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
