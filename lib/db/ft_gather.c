@@ -5,7 +5,6 @@
 #include "db/ft_gather.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "db/handle.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/thread.h"
 
 #define BATCH_MIN   ((size_t)32768) /* documents */
 #define BATCH_MAX   ((size_t)65536)
@@ -239,19 +239,15 @@ static void *run_worker(void *context)
     return NULL;
 }
 
-/* Signals are for the program's own threads. */
 static void start_threads(struct workshop *shop)
 {
-    sigset_t all, before;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t wanted = processors < 1 ? 1 : processors < THREADS_MAX ? (size_t)processors : THREADS_MAX;
-    sigfillset(&all);
-    if (shop->thread_count > 0 || pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+    if (shop->thread_count > 0)
         return;
     while (shop->thread_count < wanted &&
-           pthread_create(&shop->threads[shop->thread_count], NULL, run_worker, shop) == 0)
+           cdb_thread_start(&shop->threads[shop->thread_count], NULL, run_worker, shop) == 0)
         shop->thread_count++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int shop_open(struct workshop *shop, struct cdb_gather *gather, int dir)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "db/helper.h"
 
-#include <signal.h>
-
 #include "db/handle.h"
 #include "util/array.h"
+#include "util/thread.h"
 
 #define STACK_SIZE ((size_t)256 << 10)
 #define PAUSE_MS   200 /* what stays due, as on a full disk, is not tried without a break */
@@ -34,17 +33,12 @@ static void *maintain(void *context)
     return NULL;
 }
 
-/* The program's signals are not for our thread. */
 static int start(chrondb *db)
 {
     pthread_attr_t attributes;
-    sigset_t all, before;
-    sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int error = pthread_create(&db->helper.thread, &attributes, maintain, db);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = cdb_thread_start(&db->helper.thread, &attributes, maintain, db);
     pthread_attr_destroy(&attributes);
     return error;
 }

@@ -2,13 +2,13 @@
 #include "db/pipeline.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "util/array.h"
 #include "util/error.h"
+#include "util/thread.h"
 
 #define CHUNKS      8
 #define CHUNK_BYTES ((size_t)128 << 10)
@@ -105,19 +105,15 @@ static void *run_worker(void *context)
     return NULL;
 }
 
-/* Signals are for the program's own threads. */
 static void start_threads(struct cdb_pipeline *pipeline)
 {
-    sigset_t all, before;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    sigfillset(&all);
-    if (processors < 2 || pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+    if (processors < 2)
         return;
     size_t wanted = processors - 1 < THREADS_MAX ? (size_t)processors - 1 : THREADS_MAX;
     while (pipeline->thread_count < wanted &&
-           pthread_create(&pipeline->threads[pipeline->thread_count], NULL, run_worker, pipeline) == 0)
+           cdb_thread_start(&pipeline->threads[pipeline->thread_count], NULL, run_worker, pipeline) == 0)
         pipeline->thread_count++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int cdb_pipeline_new(struct cdb_pipeline **out, cdb_step_taker take, void *context)
@@ -230,7 +226,7 @@ int cdb_pipeline_drain(struct cdb_pipeline *pipeline)
 
 /* ---- adding ------------------------------------------------------------------------------------ */
 
-/* A step in the chunk that is filled, `size` bytes of it to come. */
+/* A step in the chunk that is filled. */
 static struct cdb_step *add_step(struct cdb_pipeline *pipeline, enum cdb_step_kind kind, struct chunk **chunk)
 {
     *chunk = &pipeline->chunks[pipeline->filling % CHUNKS];

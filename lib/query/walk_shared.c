@@ -4,13 +4,13 @@
  * collector of its own; what they collected is put together in the order of the documents. */
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "query/walk.h"
 #include "util/error.h"
+#include "util/thread.h"
 
 #define THREADS_MAX 4
 #define STACK_SIZE  ((size_t)256 << 10)
@@ -124,15 +124,11 @@ static void begin_elsewhere(struct stretch *stretch, pthread_attr_t *attributes)
 static void start(struct stretch *stretch)
 {
     pthread_attr_t attributes;
-    sigset_t all, before;
 
-    sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
     begin_elsewhere(stretch, &attributes);
-    pthread_sigmask(SIG_BLOCK, &all, &before); /* the program's signals are not for our thread */
-    stretch->started = pthread_create(&stretch->thread, &attributes, run_stretch, stretch) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    stretch->started = cdb_thread_start(&stretch->thread, &attributes, run_stretch, stretch) == 0;
     pthread_attr_destroy(&attributes);
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "util/array.h"
 #include "util/error.h"
+#include "util/thread.h"
 
 /* ---- descriptors ---------------------------------------------------------------------------------- */
 
@@ -108,14 +108,10 @@ static int start_thread(struct waiter *waiter)
 {
     pthread_t thread;
     pthread_attr_t attributes;
-    sigset_t all, before;
-    sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, (size_t)256 << 10);
-    pthread_sigmask(SIG_BLOCK, &all, &before); /* the program's signals are not for our thread */
-    int error = pthread_create(&thread, &attributes, wait_in_kernel, waiter);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = cdb_thread_start(&thread, &attributes, wait_in_kernel, waiter);
     pthread_attr_destroy(&attributes);
     return error;
 }

@@ -2,7 +2,6 @@
 #include "util/background.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/thread.h"
 
 /* A call from one thread to the other. */
 struct call {
@@ -101,17 +101,6 @@ static void *run(void *context)
     return NULL;
 }
 
-static int start(pthread_t *thread, struct pair *pair)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before); /* the program's signals are not for our thread */
-    int error = pthread_create(thread, NULL, run, pair);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 int cdb_background(int (*work)(void *context), void *context)
 {
     struct pair pair = {.below = {.work = work, .context = context}};
@@ -119,7 +108,7 @@ int cdb_background(int (*work)(void *context), void *context)
 
     pthread_mutex_init(&pair.mutex, NULL);
     pthread_cond_init(&pair.changed, NULL);
-    int result = start(&thread, &pair);
+    int result = cdb_thread_start(&thread, NULL, run, &pair);
     if (result != 0) {
         result = work(context);
     } else {

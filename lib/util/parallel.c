@@ -2,13 +2,13 @@
 #include "util/parallel.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/thread.h"
 
 struct crew {
     const struct cdb_parallel *parallel;
@@ -73,21 +73,15 @@ static size_t threads_for(const struct cdb_parallel *parallel, size_t count)
     return wanted < chunks ? wanted : chunks;
 }
 
-/* Signals are for the program's own threads. */
 static size_t start(pthread_t *threads, struct member *members, struct crew *crew, size_t wanted)
 {
-    sigset_t all, before;
     size_t started = 0;
-    sigfillset(&all);
-    if (wanted < 2 || pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
-        return 0;
     while (started + 1 < wanted) {
         members[started] = (struct member){crew, (unsigned)started + 1};
-        if (pthread_create(&threads[started], NULL, run_thread, &members[started]) != 0)
+        if (cdb_thread_start(&threads[started], NULL, run_thread, &members[started]) != 0)
             break;
         started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
 
