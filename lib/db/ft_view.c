@@ -10,6 +10,7 @@
 #include "db/ft_gather.h"
 #include "db/ft_maintain.h"
 #include "db/handle.h"
+#include "db/progress.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -50,9 +51,7 @@ static int tell(void *context, uint64_t done)
 {
     const struct cdb_ft_reader *reader = context;
     const struct cdb_ft_state *state = &reader->state;
-    if (state->progress == NULL || state->progress(state->context, "indexing documents", done, 0) == 0)
-        return 0;
-    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+    return cdb_progress_tell(state->progress, state->context, "indexing documents", done, 0);
 }
 
 /* ---- the view ------------------------------------------------------------------------------------ */
@@ -243,9 +242,9 @@ static int bring_up(const struct cdb_ft_state *state)
         result = cdb_db_index_bring_up(state->db, state->ref, WAIT_STEP, state->progress, state->context);
         if (result == CHRONDB_EBUSY && strcmp(chrondb_last_error()->name, "cancelled") == 0)
             return result;
-        if (result == CHRONDB_EBUSY && state->progress != NULL &&
-            state->progress(state->context, "waiting for the index", 0, 0) != 0)
-            return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+        if (result == CHRONDB_EBUSY &&
+            cdb_progress_tell(state->progress, state->context, "waiting for the index", 0, 0) != 0)
+            return result;
     } while (result == CHRONDB_EBUSY && cdb_monotonic_ms() - start < WAIT_MS);
     cdb_error_clear();
     return result == 0 ? 0 : 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "db/handle.h"
 #include "db/index.h"
+#include "db/progress.h"
 #include "store/maintenance.h"
 #include "util/error.h"
 #include "util/options.h"
@@ -15,9 +16,7 @@ struct telling {
 static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
 {
     const struct telling *telling = context;
-    if (telling->progress == NULL || telling->progress(telling->context, phase, done, total) == 0)
-        return 0;
-    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+    return cdb_progress_tell(telling->progress, telling->context, phase, done, total);
 }
 
 static void fill(chrondb_gc_report *out, const struct cdb_gc_report *sizes)

@@ -9,19 +9,19 @@
 #include "db/line.h"
 #include "db/pipeline.h"
 #include "db/resume.h"
+#include "db/stamp.h"
+#include "db/wait.h"
 #include "db/window.h"
-#include "store/identity.h"
 #include "store/key.h"
 #include "store/objects.h"
 #include "util/error.h"
 #include "util/options.h"
 #include "util/time.h"
 
-#define DEFAULT_TIMEOUT_MS 30000
-#define PUBLISHED_PACKS    12    /* so many windows, and packs are merged in between */
-#define INDEX_AT_ONCE      10000 /* so many changes, and the index of words is brought up to date at the end */
-#define INDEX_WAIT_MS      5000
-#define MANY_LINES         100000 /* so many, and what single writes will need is made beforehand */
+#define PUBLISHED_PACKS 12    /* so many windows, and packs are merged in between */
+#define INDEX_AT_ONCE   10000 /* so many changes, and the index of words is brought up to date at the end */
+#define INDEX_WAIT_MS   5000
+#define MANY_LINES      100000 /* so many, and what single writes will need is made beforehand */
 
 struct chrondb_import {
     chrondb *db;
@@ -84,34 +84,28 @@ static int check_options(chrondb_import *import)
     const chrondb_import_options *options = &import->options;
     if (options->mode == CHRONDB_IMPORT_EVERY && options->every == 0)
         return cdb_error(CHRONDB_EUSAGE, "usage", "a commit needs at least one line");
-    if (options->message != NULL &&
-        cdb_utf8_check(options->message, strlen(options->message)) != strlen(options->message))
-        return cdb_error(CHRONDB_EUSAGE, "usage", "the message is not UTF-8");
-    if (options->meta == NULL && options->meta_count > 0)
-        return cdb_error_null();
-    for (size_t i = 0; i < options->meta_count; i++) {
-        int result = cdb_meta_check(options->meta[i], strlen(options->meta[i]));
-        if (result != 0)
-            return result;
-    }
-    int result = options->author != NULL ? cdb_identity_parse(options->author, &import->author) : 0;
-    struct cdb_buf *author = options->author != NULL ? NULL : &import->author;
-    return result == 0 ? cdb_identity(import->db->repo->path, author, &import->committer) : result;
+    const chrondb_write_options write = {.message = options->message,
+                                         .author = options->author,
+                                         .meta = options->meta,
+                                         .meta_count = options->meta_count};
+    struct cdb_stamp stamp = {.repo = import->db->repo, .options = &write};
+    int result = cdb_stamp_prepare(&stamp);
+    import->author = stamp.author; /* to be released */
+    import->committer = stamp.committer;
+    return result;
 }
 
 static int open_window(chrondb_import *import)
 {
-    int timeout = import->options.lock_timeout_ms;
-    import->window_options = (struct cdb_window_options){.ref = import->ref.ptr,
-                                                         .author = cdb_buf_str(&import->author),
-                                                         .committer = cdb_buf_str(&import->committer),
-                                                         .message = import->options.message,
-                                                         .meta = import->options.meta,
-                                                         .meta_count = import->options.meta_count,
-                                                         .lock_timeout_ms = timeout == 0  ? DEFAULT_TIMEOUT_MS
-                                                                            : timeout < 0 ? 0
-                                                                                          : timeout,
-                                                         .versions = import->options.mode != CHRONDB_IMPORT_ONE};
+    import->window_options =
+        (struct cdb_window_options){.ref = import->ref.ptr,
+                                    .author = cdb_buf_str(&import->author),
+                                    .committer = cdb_buf_str(&import->committer),
+                                    .message = import->options.message,
+                                    .meta = import->options.meta,
+                                    .meta_count = import->options.meta_count,
+                                    .lock_timeout_ms = cdb_lock_wait(import->options.lock_timeout_ms),
+                                    .versions = import->options.mode != CHRONDB_IMPORT_ONE};
     int result = cdb_window_new(&import->window, import->db, &import->window_options);
     if (result != 0)
         return result;

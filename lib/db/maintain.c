@@ -8,6 +8,7 @@
 #include "db/catchup.h"
 #include "db/ft_maintain.h"
 #include "db/handle.h"
+#include "db/progress.h"
 #include "store/lock.h"
 #include "store/refs.h"
 #include "util/array.h"
@@ -38,13 +39,6 @@ struct builder {
     uint64_t done, total; /* commits */
     uint64_t branches;
 };
-
-static int tell(struct builder *builder, const char *phase)
-{
-    if (builder->progress == NULL || builder->progress(builder->context, phase, builder->done, builder->total) == 0)
-        return 0;
-    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
-}
 
 /* ---- saving ------------------------------------------------------------------------------------ */
 
@@ -101,7 +95,8 @@ static int step(struct cdb_catch_up *it)
     int result = 0;
     builder->done++;
     if (builder->done % PROGRESS_STEP == 0)
-        result = tell(builder, "indexing commits");
+        result =
+            cdb_progress_tell(builder->progress, builder->context, "indexing commits", builder->done, builder->total);
     if (result == 0 && cdb_catalog_added_bytes(it->catalog) > SAVE_BYTES)
         result = save(it, false);
     return result;
@@ -156,10 +151,8 @@ static int bring_up(struct builder *builder, struct cdb_catch_up *it)
 
 static int tell_words(void *context, const char *phase, uint64_t done, uint64_t total)
 {
-    struct builder *builder = context;
-    if (builder->progress == NULL || builder->progress(builder->context, phase, done, total) == 0)
-        return 0;
-    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+    const struct builder *builder = context;
+    return cdb_progress_tell(builder->progress, builder->context, phase, done, total);
 }
 
 static int build_words(struct builder *builder, const char *ref)

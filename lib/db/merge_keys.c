@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/merge.h"
+#include "db/progress.h"
 #include "doc/equal.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -400,9 +401,8 @@ int cdb_merge_keys(struct cdb_merging *it, const struct cdb_merge_state *base, c
     it->foreign |= changes.foreign;
     while (result == 0 && next_key(&lists, &three)) {
         result = merge_key(it, ours, &three, out);
-        if (result == 0 && ++done % PROGRESS_KEYS == 0 && it->progress != NULL &&
-            it->progress(it->progress_context, "documents merged", done, changes.count) != 0)
-            result = cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+        if (result == 0 && ++done % PROGRESS_KEYS == 0)
+            result = cdb_progress_tell(it->progress, it->progress_context, "documents merged", done, changes.count);
     }
     if (result == 0)
         result = unite(ours, out);

@@ -9,6 +9,7 @@
 
 #include "db/branches.h"
 #include "db/handle.h"
+#include "db/progress.h"
 #include "db/wait.h"
 #include "store/bases.h"
 #include "store/config.h"
@@ -44,9 +45,7 @@ struct run {
 static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
 {
     const chrondb_restore_options *options = context;
-    if (options->progress == NULL || options->progress(options->progress_context, phase, done, total) == 0)
-        return 0;
-    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+    return cdb_progress_tell(options->progress, options->progress_context, phase, done, total);
 }
 
 static bool is_branch(const char *ref)

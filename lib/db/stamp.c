@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/base.h"
+#include "db/wait.h"
 #include "db/when.h"
 #include "store/commit.h"
 #include "store/identity.h"
@@ -12,8 +13,7 @@
 #include "util/error.h"
 #include "util/time.h"
 
-#define DEFAULT_TIMEOUT_MS 30000
-#define FAR_AHEAD_SECONDS  60
+#define FAR_AHEAD_SECONDS 60
 
 /* ---- time -------------------------------------------------------------------------------------- */
 
@@ -106,8 +106,7 @@ void cdb_stamp_release(struct cdb_stamp *stamp)
 
 int cdb_stamp_timeout(const struct cdb_stamp *stamp)
 {
-    int timeout = stamp->options->lock_timeout_ms;
-    return timeout == 0 ? DEFAULT_TIMEOUT_MS : timeout < 0 ? 0 : timeout;
+    return cdb_lock_wait(stamp->options->lock_timeout_ms);
 }
 
 const char *cdb_stamp_message(const struct cdb_stamp *stamp)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "db/handle.h"
+#include "db/progress.h"
 #include "store/commit.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -53,9 +54,7 @@ int cdb_verify_tell(struct cdb_verify *it, const struct cdb_finding *finding)
 int cdb_verify_step(struct cdb_verify *it, const char *phase, uint64_t done, uint64_t total)
 {
     const chrondb_verify_options *options = it->options;
-    if (options->progress == NULL || options->progress(options->progress_context, phase, done, total) == 0)
-        return 0;
-    return cdb_error(CHRONDB_EBUSY, "cancelled", "cancelled");
+    return cdb_progress_tell(options->progress, options->progress_context, phase, done, total);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------- */
