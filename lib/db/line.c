@@ -137,15 +137,15 @@ static int parse_op(struct cdb_line *line, const struct members *members)
     int result = get_string(members, OP, &line->scratch);
     const char *op = cdb_buf_str(&line->scratch);
     line->op = CDB_LINE_PUT;
-    if (result == 1 || strcmp(op, "put") == 0)
-        return 0;
+    if (result != 0)
+        return result == 1 ? 0 : result;
     if (strcmp(op, "delete") == 0)
         line->op = CDB_LINE_DELETE;
     else if (strcmp(op, "none") == 0)
         line->op = CDB_LINE_NONE;
-    else if (result == 0)
+    else if (strcmp(op, "put") != 0)
         return invalid("\"op\" must be \"put\", \"delete\" or \"none\"");
-    return result;
+    return 0;
 }
 
 static int parse_key(struct cdb_line *line, const struct members *members)

@@ -54,7 +54,8 @@ static int check_names(const struct cdb_json *json)
         cdb_buf_clear(&name);
         cdb_json_string(json, at, &name);
         const char *text = cdb_buf_str(&name);
-        if (strcmp(text, "key") != 0 && strcmp(text, "value") != 0 && strcmp(text, "delete") != 0)
+        bool known = strcmp(text, "key") == 0 || strcmp(text, "value") == 0 || strcmp(text, "delete") == 0;
+        if (!known || strlen(text) != name.len) /* it may hold a NUL */
             result = invalid("it has another member");
     }
     cdb_buf_release(&name);

@@ -262,7 +262,7 @@ static int find_version(struct cdb_point *point, const struct cdb_when *when, co
     bool ever;
     int result = cdb_key_parse(&key, when->name, when->name_len);
     if (result == 0 && when->versions >= SIZE_MAX - 1)
-        result = no_such(text, "that many versions back");
+        result = no_such(text, "the key has not so many versions");
     if (result == 0)
         result = cdb_versions_find(point, &key, when->versions + 1, NULL, NULL, &versions, &ever);
     if (result == 0 && versions.count <= when->versions)

@@ -212,7 +212,8 @@ fork() {
     try merge topic --resolve <(printf '%s\n' '{"key":"u:2","value":2}' '{"key":"u:2","delete":true}')
     fails 2 "chrondb: cannot take the decision for 'u:2': the key has two"
     for line in '1' '{"key":"u:2"}' '{"value":2}' '{"key":"u:2","value":1,"delete":true}' '{"key":"u:2","delete":false}' \
-        '{"key":2,"value":1}' '{"key":"u:2","value":1,"path":"/a"}'; do
+        '{"key":2,"value":1}' '{"key":"u:2","value":1,"path":"/a"}' \
+        '{"key":"u:2","value":1,"delete\u0000":true}'; do
         try merge topic --resolve <(printf '\n%s\n' "$line")
         same "status of $line" 4 "$status"
         [[ $stderr == 'chrondb: line 2: not a decision, '* ]]

@@ -200,6 +200,7 @@ static void test_bad_lines(void **state)
         {"{\"key\":\"a\",\"op\":\"delete\",\"value\":1}", CHRONDB_EINVALID, "invalid_line", "\"put\" only"},
         {"{\"key\":\"a\",\"op\":\"patch\",\"value\":1}", CHRONDB_EINVALID, "invalid_line", "\"op\""},
         {"{\"key\":\"a\",\"op\":\"none\"}", CHRONDB_EINVALID, "invalid_line", "\"key\""},
+        {"{\"key\":\"a\",\"op\":\"put\\u0000x\",\"value\":1}", CHRONDB_EINVALID, "invalid_line", "NUL"},
         {"{\"key\":\"a\",\"value\":1} x", CHRONDB_EINVALID, "invalid_json", "column 23"},
         {"{\"key\":\"a\",\"value\":01}", CHRONDB_EINVALID, "invalid_json", "column"},
         {"{\"key\":\"a\",\"text\":\"{\"}", CHRONDB_EINVALID, "invalid_json", "\"text\""},
