@@ -476,12 +476,10 @@ static int add_document(struct walk *walk, const struct cdb_tree_entry *entry, c
 static int add_item(struct walk *walk, const struct cdb_tree_entry *entry, const struct place *place,
                     const struct cdb_oid *tree, struct held *held, struct tables *tables)
 {
-    bool untabled = false;
+    bool untabled;
     cdb_buf_clear(&walk->name);
-    bool valid = place->kind == CDB_FAN_ROOT
-                     ? cdb_key_decode_dir(entry->name, entry->name_len, &walk->name, &untabled)
-                     : cdb_key_decode_file(entry->name, entry->name_len, place->kind == CDB_FAN_UNTABLED, &walk->name);
-    if (!valid || !cdb_fan_on_way(cdb_buf_str(&walk->name), walk->name.len, &place->way, place->depth))
+    if (!cdb_fan_decode(entry, place->kind, &walk->name, &untabled) ||
+        !cdb_fan_on_way(cdb_buf_str(&walk->name), walk->name.len, &place->way, place->depth))
         return tell_foreign(walk, entry, held);
     held->items = add_counts(held->items, 1);
     return tables != NULL ? add_table(walk, entry, untabled, tables) : add_document(walk, entry, tree);

@@ -87,7 +87,7 @@ static int open_table(struct cdb_bulk *bulk, const struct cdb_key *key, struct t
 {
     struct cdb_oid tree;
     enum cdb_fan_kind kind = key->table == NULL ? CDB_FAN_UNTABLED : CDB_FAN_TABLE;
-    table->hash = cdb_fan_hash(key->table != NULL ? key->table : "", key->table != NULL ? key->table_len : 0);
+    table->hash = cdb_fan_table_hash(key);
     int result = cdb_dir_get(bulk->root, &bulk->dirs, table->name, &table->hash, &tree);
     return result == 0 ? cdb_dir_load(&table->top, &bulk->dirs, kind, &tree, 0, NULL) : result;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "store/delta.h"
-#include "store/key.h"
 #include "store/tree.h"
 #include "util/error.h"
 
@@ -204,20 +203,9 @@ void cdb_dir_free(struct cdb_dir *dir, struct cdb_dirs *dirs)
     free(dir);
 }
 
-/* Items that are not on their own way are nobody's. */
 static bool is_item(const struct cdb_dir *dir, const struct cdb_tree_entry *entry, struct cdb_buf *raw)
 {
-    bool untabled;
-    if (cdb_fan_classify(entry, dir->kind) != CDB_ENTRY_ITEM)
-        return false;
-    if (dir->depth == 0)
-        return true;
-    cdb_buf_clear(raw);
-    if (dir->kind == CDB_FAN_ROOT)
-        (void)cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled);
-    else
-        (void)cdb_key_decode_file(entry->name, entry->name_len, dir->kind == CDB_FAN_UNTABLED, raw);
-    return cdb_fan_on_way(cdb_buf_str(raw), raw->len, &dir->path, dir->depth);
+    return cdb_fan_is_item(entry, dir->kind, &dir->path, dir->depth, raw);
 }
 
 /* What kind of directory is it, by what is below it? Looks further only where that is doubtful: the fan directories
@@ -304,10 +292,7 @@ static int raw_hash(const struct cdb_dir *dir, const struct cdb_tree_entry *entr
 {
     bool untabled;
     cdb_buf_clear(raw);
-    if (dir->kind == CDB_FAN_ROOT)
-        (void)cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled);
-    else
-        (void)cdb_key_decode_file(entry->name, entry->name_len, dir->kind == CDB_FAN_UNTABLED, raw);
+    (void)cdb_fan_decode(entry, dir->kind, raw, &untabled); /* it is an item */
     *out = cdb_fan_hash(cdb_buf_str(raw), raw->len);
     return cdb_buf_check(raw);
 }

@@ -56,11 +56,12 @@ static int step_to(struct descent *descent, const struct cdb_oid *tree, enum cdb
     return 0;
 }
 
-/* Walk down the directories of one name's digits from `tree`; every place where the name is found is stored, from the
- * top down. 1: the earlier lookup answered. */
-static int descend(struct descent *descent, const struct cdb_oid *tree, enum cdb_fan_kind kind, const char *name,
-                   const char *file, struct cdb_oid *places, size_t *place_count)
+/* Walk down the directories of the digits of the key's table, or id, from `tree`; every place where it is found is
+ * stored, from the top down. 1: the earlier lookup answered. */
+static int descend(struct descent *descent, const struct cdb_oid *tree, enum cdb_fan_kind kind,
+                   const struct cdb_key *key, struct cdb_oid *places, size_t *place_count)
 {
+    bool tables = kind == CDB_FAN_ROOT;
     struct cdb_fan_hash hash = {{0}};
     bool hashed = false;
     struct cdb_oid at = *tree;
@@ -74,13 +75,13 @@ static int descend(struct descent *descent, const struct cdb_oid *tree, enum cdb
             cdb_fan_release(&fan);
             return result;
         }
-        const struct cdb_tree_entry *entry = cdb_fan_entry(&fan, file, kind == CDB_FAN_ROOT);
+        const struct cdb_tree_entry *entry = cdb_fan_entry(&fan, tables ? key->dir : key->file, tables);
         const struct cdb_tree_entry *child = NULL;
         if (entry != NULL)
             places[(*place_count)++] = entry->oid;
         if (fan.fans > 0 && depth < CDB_FAN_DEPTH) {
             if (!hashed)
-                hash = cdb_fan_hash(name, strlen(name));
+                hash = tables ? cdb_fan_table_hash(key) : cdb_fan_hash(key->id, key->id_len);
             hashed = true;
             child = cdb_fan_child(&fan, cdb_fan_digit(&hash, depth));
         }
@@ -95,14 +96,6 @@ static int descend(struct descent *descent, const struct cdb_oid *tree, enum cdb
     return 0;
 }
 
-static char *raw_copy(const char *text, size_t len)
-{
-    char *copy = strndup(text != NULL ? text : "", text != NULL ? len : 0);
-    if (copy == NULL)
-        cdb_error_set_memory();
-    return copy;
-}
-
 int cdb_docs_find(struct cdb_objects *objects, const struct cdb_oid *root, const struct cdb_key *key,
                   const struct cdb_lookup *before, struct cdb_lookup *out)
 {
@@ -114,23 +107,16 @@ int cdb_docs_find(struct cdb_objects *objects, const struct cdb_oid *root, const
     out->plain = true;
     if (cdb_oid_is_zero(root))
         return 0;
-    char *table = raw_copy(key->table, key->table_len);
-    char *id = raw_copy(key->id, key->id_len);
-    int result = table != NULL && id != NULL
-                     ? descend(&descent, root, CDB_FAN_ROOT, table, key->dir, tables, &table_count)
-                     : CHRONDB_ESYSTEM;
+    int result = descend(&descent, root, CDB_FAN_ROOT, key, tables, &table_count);
     if (table_count > 1)
         out->plain = false;
     while (result == 0 && table_count > 0 && !out->found) {
-        result = descend(&descent, &tables[--table_count], document_kind(key->table == NULL), id, key->file, blobs,
-                         &blob_count);
+        result = descend(&descent, &tables[--table_count], document_kind(key->table == NULL), key, blobs, &blob_count);
         if (result == 0 && blob_count > 0) {
             out->found = true;
             out->blob = blobs[blob_count - 1];
         }
     }
-    free(table);
-    free(id);
     return result < 0 ? result : 0;
 }
 

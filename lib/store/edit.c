@@ -128,28 +128,13 @@ static bool has_name(const struct entries *entries, size_t count, const struct c
     return false;
 }
 
-/* Is the entry no document's, no table's and no directory of the fan-out at this place? Items that are not on their own
- * way are nobody's. */
+/* Is the entry no document's, no table's and no directory of the fan-out at this place? */
 static bool is_foreign(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, unsigned depth,
                        const struct cdb_fan_hash *path, struct cdb_buf *raw)
 {
-    bool untabled;
-    switch (cdb_fan_classify(entry, kind)) {
-    case CDB_ENTRY_FAN:
+    if (cdb_fan_classify(entry, kind) == CDB_ENTRY_FAN)
         return depth >= CDB_FAN_DEPTH;
-    case CDB_ENTRY_FOREIGN:
-        return true;
-    default:
-        break;
-    }
-    if (depth == 0)
-        return false;
-    cdb_buf_clear(raw);
-    if (kind == CDB_FAN_ROOT)
-        (void)cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled);
-    else
-        (void)cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, raw);
-    return !cdb_fan_on_way(cdb_buf_str(raw), raw->len, path, depth);
+    return !cdb_fan_is_item(entry, kind, path, depth, raw);
 }
 
 /* What is foreign in a directory that is written anew. A name that is needed now gives way. */
@@ -503,7 +488,7 @@ static int changes_of_table(const struct cdb_edit *edits, size_t count, struct c
 static int find_table(struct editor *editor, const struct cdb_key *key, struct cdb_items *out)
 {
     struct cdb_oid at = editor->request->root;
-    struct cdb_fan_hash hash = cdb_fan_hash(key->table != NULL ? key->table : "", key->table_len);
+    struct cdb_fan_hash hash = cdb_fan_table_hash(key);
     int result = 0;
     for (unsigned depth = 0; result == 0 && depth <= CDB_FAN_DEPTH && !cdb_oid_is_zero(&at); depth++) {
         struct cdb_fan fan;
@@ -540,7 +525,7 @@ static int edit_table(struct editor *editor, const struct cdb_edit *edits, size_
     if (change == NULL)
         return CHRONDB_ESYSTEM;
     change->name = key->dir;
-    change->hash = cdb_fan_hash(key->table != NULL ? key->table : "", key->table != NULL ? key->table_len : 0);
+    change->hash = cdb_fan_table_hash(key);
     int result = changes_of_table(edits, count, &list);
     if (result == 0)
         result = find_table(editor, key, &places);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/fan.h"
 
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/key.h"
+#include "store/sha1.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -15,12 +13,13 @@
 struct cdb_fan_hash cdb_fan_hash(const char *name, size_t len)
 {
     struct cdb_fan_hash hash;
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
     mbedtls_sha1((const unsigned char *)name, len, hash.bytes);
-#else
-    mbedtls_sha1_ret((const unsigned char *)name, len, hash.bytes);
-#endif
     return hash;
+}
+
+struct cdb_fan_hash cdb_fan_table_hash(const struct cdb_key *key)
+{
+    return cdb_fan_hash(key->table != NULL ? key->table : "", key->table_len);
 }
 
 /* ---- a directory ------------------------------------------------------------------------------- */
@@ -210,15 +209,31 @@ static int push(struct walk *walk, const struct pending *pending)
     return 0;
 }
 
+bool cdb_fan_decode(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, struct cdb_buf *raw, bool *untabled)
+{
+    *untabled = false;
+    return kind == CDB_FAN_ROOT ? cdb_key_decode_dir(entry->name, entry->name_len, raw, untabled)
+                                : cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, raw);
+}
+
+bool cdb_fan_is_item(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, const struct cdb_fan_hash *path,
+                     unsigned depth, struct cdb_buf *raw)
+{
+    bool untabled;
+    bool item = cdb_fan_classify(entry, kind) == CDB_ENTRY_ITEM;
+    if (!item || depth == 0)
+        return item;
+    cdb_buf_clear(raw);
+    return cdb_fan_decode(entry, kind, raw, &untabled) && cdb_fan_on_way(cdb_buf_str(raw), raw->len, path, depth);
+}
+
 static int add_item(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, const struct pending *at,
                     unsigned base_level, struct cdb_buf *raw, struct cdb_items *out)
 {
-    bool untabled = false;
+    bool untabled;
     cdb_buf_clear(raw);
-    bool valid = kind == CDB_FAN_ROOT
-                     ? cdb_key_decode_dir(entry->name, entry->name_len, raw, &untabled)
-                     : cdb_key_decode_file(entry->name, entry->name_len, kind == CDB_FAN_UNTABLED, raw);
-    if (!valid || !cdb_fan_on_way(cdb_buf_str(raw), raw->len, &at->path, at->depth)) {
+    if (!cdb_fan_decode(entry, kind, raw, &untabled) ||
+        !cdb_fan_on_way(cdb_buf_str(raw), raw->len, &at->path, at->depth)) {
         out->foreign = true;
         return cdb_buf_check(raw);
     }

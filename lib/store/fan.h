@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/key.h"
 #include "store/objects.h"
 #include "store/timeline.h"
 #include "store/tree.h"
@@ -32,6 +33,8 @@ struct cdb_fan_hash {
 };
 
 struct cdb_fan_hash cdb_fan_hash(const char *name, size_t len);
+/* Of the key's table, "" if it has none. */
+struct cdb_fan_hash cdb_fan_table_hash(const struct cdb_key *key);
 
 static inline unsigned cdb_fan_digit(const struct cdb_fan_hash *hash, unsigned depth)
 {
@@ -63,6 +66,13 @@ static inline bool cdb_fan_has_foreign(const struct cdb_fan *fan)
 }
 
 enum cdb_entry_kind cdb_fan_classify(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind);
+/* Append the raw name of an entry that could be an item (nothing for "_", with *untabled = true). False: it is no
+ * key's. */
+bool cdb_fan_decode(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, struct cdb_buf *raw, bool *untabled);
+/* Is it an item, of the directory that the first `depth` digits of `path` lead to? Those that are not on their own way
+ * are nobody's. `raw` is for its name, and empty after an allocation failed. */
+bool cdb_fan_is_item(const struct cdb_tree_entry *entry, enum cdb_fan_kind kind, const struct cdb_fan_hash *path,
+                     unsigned depth, struct cdb_buf *raw);
 /* The digit of an entry of kind FAN. */
 unsigned cdb_fan_entry_digit(const struct cdb_tree_entry *entry);
 /* The entry with that name that is a directory (or is a file), or NULL. */

@@ -2,9 +2,10 @@
  *
  *     begin    the process's mutex, the writer lock (recover if the last owner died), git's lock on the ref, the head
  *     emit     objects, any number
- *     commit   loose files written, the new head written into git's lock file; then the record is appended to the
- * journal and synced: this is the commit point; then the lock file is renamed to the ref end      everything released;
- * without a commit nothing has changed
+ *     commit   loose files written, the new head written into git's lock file;
+ *              then the record is appended to the journal and synced: this is the commit point;
+ *              then the lock file is renamed to the ref
+ *     end      everything released; without a commit nothing has changed
  *
  * The loose files come before the commit point, not after it, so that a disk that is full is found while nothing has
  * happened yet: behind it there is only a rename.
