@@ -5,8 +5,17 @@
 #include <unistd.h>
 
 #include "cli/fields.h"
+#include "cli/input.h"
+#include "cli/write.h"
 
-static int read_input(struct cli *cli, struct cli_value_source *source, const char *path)
+struct value {
+    const char *data; /* valid JSON, borrowed until release */
+    size_t size;
+    struct cli_input input;
+    struct cli_text fields;
+};
+
+static int read_input(struct cli *cli, struct value *source, const char *path)
 {
     int result = cli_input_open(&source->input, path, &cli->error);
     if (result == 0)
@@ -19,7 +28,7 @@ static int read_input(struct cli *cli, struct cli_value_source *source, const ch
     return result;
 }
 
-static int read_fields(struct cli *cli, struct cli_value_source *source, char **args, int count)
+static int read_fields(struct cli *cli, struct value *source, char **args, int count)
 {
     for (int i = 0; i < count; i++)
         if (!cli_field_is(args[i]))
@@ -32,7 +41,7 @@ static int read_fields(struct cli *cli, struct cli_value_source *source, char **
     return result;
 }
 
-static int read_argument(struct cli *cli, struct cli_value_source *source, const char *argument)
+static int read_argument(struct cli *cli, struct value *source, const char *argument)
 {
     source->data = argument;
     source->size = strlen(argument);
@@ -44,7 +53,7 @@ static int read_argument(struct cli *cli, struct cli_value_source *source, const
     return cli->error.code;
 }
 
-static int read_value(struct cli *cli, struct cli_value_source *source, char **args, int count)
+static int read_value(struct cli *cli, struct value *source, char **args, int count)
 {
     if (count == 0 && isatty(STDIN_FILENO))
         return cli_error_usage(&cli->error, "there is no value: give JSON, NAME=TEXT fields, @FILE, or - for standard "
@@ -62,20 +71,56 @@ static int read_value(struct cli *cli, struct cli_value_source *source, char **a
     return read_argument(cli, source, args[0]);
 }
 
-int cli_value_read(struct cli *cli, struct cli_value_source *source, const char *verb, const char *key, char **args,
-                   int count)
+/* Find and check the value that `args` (what follows the key) give. Errors name the key and what was wanted with it:
+ * CHRONDB_EUSAGE, CHRONDB_EINVALID, CHRONDB_ESYSTEM. Release in any case. */
+static int value_read(struct cli *cli, struct value *source, const char *key, char **args, int count)
 {
-    *source = (struct cli_value_source){.input = {.fd = -1}};
     int result = read_value(cli, source, args, count);
     if (result != 0) {
-        cli_error_context(&cli->error, "cannot %s '%s'", verb, key);
+        cli_error_context(&cli->error, "cannot %s '%s'", cli->command->name, key);
         cli_error_set_key(&cli->error, key);
     }
     return result;
 }
 
-void cli_value_release(struct cli_value_source *source)
+static void value_release(struct value *source)
 {
     cli_input_close(&source->input);
     cli_text_release(&source->fields);
+}
+
+int cli_write_value(struct cli *cli, int argc, char **argv,
+                    int (*add)(chrondb_batch *batch, const char *key, const char *value, size_t size,
+                               const chrondb_condition *condition),
+                    const char *if_exists_help)
+{
+    struct cli_write write = {0};
+    struct cli_precondition precondition = {0};
+    const struct cli_option options[] = {
+        CLI_PRECONDITION_OPTIONS(precondition, if_exists_help),
+        CLI_WRITE_OPTIONS(write),
+        CLI_OPTION_END,
+    };
+    struct cli_args args;
+    struct value value = {.input = {.fd = -1}};
+    chrondb_batch *batch = NULL;
+
+    int result = cli_start(cli, options, argc, argv, &args);
+    if (result != 0)
+        goto out;
+    const char *key = args.values[0];
+    chrondb_condition condition = cli_condition(&precondition);
+
+    if ((result = chrondb_key_check(key)) != 0 ||
+        (result = value_read(cli, &value, key, args.values + 1, args.count - 1)) != 0 ||
+        (result = cli_batch_new(cli, &batch)) != 0 ||
+        (result = add(batch, key, value.data, value.size, &condition)) != 0 ||
+        (result = cli_batch_commit(cli, batch, &write)) != 0)
+        goto out;
+    result = cli_print_results(cli, batch, CLI_ONE);
+out:
+    chrondb_batch_free(batch);
+    value_release(&value);
+    cli_write_release(&write);
+    return result;
 }
