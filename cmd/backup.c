@@ -6,13 +6,6 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
-/* Between two steps an interrupt ends it; what was there is as it was. */
-static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
-{
-    cli_progress_phase(progress, phase, done, total);
-    return cli_interrupted();
-}
-
 static int print_report(struct cli_output *out, const char *file, const chrondb_backup_report *report)
 {
     cli_output_kind(out, CLI_ONE, "file");
@@ -44,16 +37,11 @@ static int run(struct cli *cli, const char *file, const chrondb_backup_options *
     if (result != 0)
         return result;
     cli_progress_start(&progress, cli, "objects", 0);
-    options.progress = tell;
+    options.progress = cli_progress_until_interrupt;
     options.progress_context = &progress;
     result = chrondb_backup(cli->db, file, &options, report);
     cli_progress_stop(&progress);
-    if (result == CHRONDB_EBUSY && cli_interrupted()) {
-        cli_error_set(&cli->error, CHRONDB_EBUSY, "interrupted", "interrupted; no backup was written");
-        result = CLI_INTERRUPTED;
-    }
-    cli_interrupt_release();
-    return result;
+    return cli_interrupt_end(&cli->error, result, "interrupted; no backup was written");
 }
 
 int cmd_backup(struct cli *cli, int argc, char **argv)

@@ -3,11 +3,7 @@
 #include "cli/progress.h"
 #include "cli/write.h"
 
-/* A line holds a document, its key, and a little around them. */
-static const size_t max_line = CHRONDB_MAX_DOCUMENT + 65536;
-
-/* No lock is held while the lines come in, however slowly. */
-/* `defaults` holds for operations that state no condition. */
+/* No lock is held while the lines come in, however slowly. `defaults` holds for operations that state no condition. */
 static int read_operations(struct cli *cli, struct cli_input *input, chrondb_batch *batch,
                            const chrondb_condition *defaults)
 {
@@ -16,7 +12,7 @@ static int read_operations(struct cli *cli, struct cli_input *input, chrondb_bat
     size_t size;
     int result;
     cli_progress_start(&progress, cli, "operations read", 0);
-    while ((result = cli_input_line(input, max_line, &line, &size)) == 0) {
+    while ((result = cli_input_line(input, CLI_INPUT_DOCUMENT_LINE, &line, &size)) == 0) {
         if ((result = chrondb_batch_add_json(batch, line, size, defaults)) != 0) {
             cli_error_context(&cli->error, "line %zu", input->line);
             cli->error.line = input->line;

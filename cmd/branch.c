@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/refs.h"
+#include "cli/write.h"
 
 /* `status` NULL: one of a list. `former`: the name that it had, or NULL. */
 static int print_branch(struct cli_output *out, const chrondb_ref *ref, const char *status, const char *former)
@@ -53,8 +54,9 @@ static int run_rename(struct cli *cli, const char *from, const char *to)
     enum chrondb_status status;
     chrondb_ref ref;
     int result = chrondb_branch_rename(cli->db, from, to, cli_lock_timeout(cli), &status, &ref);
-    const char *word = status == CHRONDB_UPDATED ? "renamed" : "unchanged";
-    return result == 0 ? print_one(cli, &ref, word, from) : result;
+    if (result != 0)
+        return result;
+    return print_one(cli, &ref, status == CHRONDB_UPDATED ? "renamed" : "unchanged", from);
 }
 
 int cmd_branch(struct cli *cli, int argc, char **argv)

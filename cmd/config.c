@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/suggest.h"
+#include "cli/write.h"
 
 /* What stands behind the subcommand, or, without one, what would. */
 struct request {
@@ -83,8 +84,7 @@ static int run_set(const struct request *request)
     enum chrondb_status status = CHRONDB_UNCHANGED;
     struct cli *cli = request->cli;
     int result = chrondb_config_set(cli->db, request->name, request->value, cli_lock_timeout(cli), &status);
-    const char *word = status == CHRONDB_CREATED ? "created" : status == CHRONDB_UPDATED ? "updated" : "unchanged";
-    return result == 0 ? print_record(cli->out, request->name, request->value, word) : result;
+    return result == 0 ? print_record(cli->out, request->name, request->value, cli_status_word(status)) : result;
 }
 
 static int run_unset(const struct request *request)
@@ -96,7 +96,7 @@ static int run_unset(const struct request *request)
     if (result == 0)
         result = chrondb_config_get(cli->db, request->name, &value);
     if (result == 0)
-        result = print_record(cli->out, request->name, value.data, status == CHRONDB_DELETED ? "deleted" : "unchanged");
+        result = print_record(cli->out, request->name, value.data, cli_status_word(status));
     chrondb_buffer_free(&value);
     return result;
 }

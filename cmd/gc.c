@@ -17,13 +17,6 @@ static int print_report(struct cli_output *out, const chrondb_gc_report *report)
     return cli_output_end(out);
 }
 
-/* Between two steps an interrupt ends it, with everything as it was. */
-static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
-{
-    cli_progress_phase(progress, phase, done, total);
-    return cli_interrupted();
-}
-
 int cmd_gc(struct cli *cli, int argc, char **argv)
 {
     const struct cli_option options[] = {CLI_OPTION_END};
@@ -39,12 +32,8 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
     if (result != 0)
         return result;
     cli_progress_start(&progress, cli, "objects", 0);
-    result = chrondb_gc(cli->db, tell, &progress, &report);
+    result = chrondb_gc(cli->db, cli_progress_until_interrupt, &progress, &report);
     cli_progress_stop(&progress);
-    if (result == CHRONDB_EBUSY && cli_interrupted()) {
-        cli_error_set(&cli->error, CHRONDB_EBUSY, "interrupted", "interrupted; nothing is lost");
-        result = CLI_INTERRUPTED;
-    }
-    cli_interrupt_release();
+    result = cli_interrupt_end(&cli->error, result, "interrupted; nothing is lost");
     return result == 0 ? print_report(cli->out, &report) : result;
 }

@@ -57,8 +57,7 @@ static int begin(struct import *job, const char *path, const struct cli_write *w
     options->meta = write->meta.items;
     options->meta_count = write->meta.count;
     options->force_time = write->force;
-    if (cli->lock_timeout_ms >= 0) /* zero is the library's default, and our "do not wait" */
-        options->lock_timeout_ms = cli->lock_timeout_ms > 0 ? cli->lock_timeout_ms : -1;
+    options->lock_timeout_ms = cli_lock_timeout(cli);
     if (result == 0)
         result = cli_open(cli);
     if (result == 0)
@@ -127,13 +126,6 @@ static int read_line(struct import *job)
     if (result == CHRONDB_EINVALID && job->skip_invalid)
         result = skip_line(job);
     return result;
-}
-
-/* An interrupt leaves what is left of the index to maintenance: all lines are there already. */
-static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
-{
-    cli_progress_phase(progress, phase, done, total);
-    return cli_interrupted();
 }
 
 static int read_lines(struct import *job)
@@ -269,7 +261,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
         result = choose_mode(cli, &modes, &import);
     import.restart = restart;
     import.no_index = no_index;
-    import.progress = tell;
+    import.progress = cli_progress_until_interrupt; /* of the index: all lines are there then */
     import.progress_context = &job.progress;
     if (result == 0)
         result = begin(&job, args.count > 0 ? args.values[0] : NULL, &write, &import);

@@ -5,18 +5,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
-
-/* Between two steps an interrupt ends it. */
-static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
-{
-    cli_progress_phase(progress, phase, done, total);
-    return cli_interrupted();
-}
-
-static const char *status_name(enum chrondb_status status)
-{
-    return status == CHRONDB_CREATED ? "created" : status == CHRONDB_UPDATED ? "updated" : "unchanged";
-}
+#include "cli/write.h"
 
 static int print_report(struct cli *cli, const chrondb_restore_report *report)
 {
@@ -24,7 +13,7 @@ static int print_report(struct cli *cli, const chrondb_restore_report *report)
     cli_output_kind(out, CLI_ONE, "path");
     cli_output_begin(out);
     cli_output_string(out, "path", chrondb_path(cli->db));
-    cli_output_string(out, "status", status_name(report->status));
+    cli_output_string(out, "status", cli_status_word(report->status));
     cli_output_number(out, "bytes", report->bytes);
     cli_output_number(out, "objects", report->objects);
     cli_output_number(out, "commits", report->commits);
@@ -42,17 +31,12 @@ static int run(struct cli *cli, const char *path, const char *file, chrondb_rest
     if (result != 0)
         return result;
     cli_progress_start(&progress, cli, "objects", 0);
-    options.progress = tell;
+    options.progress = cli_progress_until_interrupt;
     options.progress_context = &progress;
     options.lock_timeout_ms = cli_lock_timeout(cli);
     result = chrondb_restore_backup(path, file, &options, report);
     cli_progress_stop(&progress);
-    if (result == CHRONDB_EBUSY && cli_interrupted()) {
-        cli_error_set(&cli->error, CHRONDB_EBUSY, "interrupted", "interrupted; nothing was restored");
-        result = CLI_INTERRUPTED;
-    }
-    cli_interrupt_release();
-    return result;
+    return cli_interrupt_end(&cli->error, result, "interrupted; nothing was restored");
 }
 
 int cmd_restore_backup(struct cli *cli, int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/refs.h"
+#include "cli/write.h"
 
 /* `status` NULL: one of a list. */
 static int print_tag(struct cli_output *out, const chrondb_ref *ref, const char *status)

@@ -5,15 +5,9 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
-struct verifying {
-    struct cli *cli;
-    struct cli_progress progress;
-};
-
 static int print_finding(void *context, const chrondb_finding *finding)
 {
-    struct verifying *verifying = context;
-    struct cli_output *out = verifying->cli->out;
+    struct cli_output *out = context;
     cli_output_begin(out);
     cli_output_string(out, "kind", finding->kind);
     cli_output_string(out, "severity", finding->is_error ? "error" : "note");
@@ -24,13 +18,6 @@ static int print_finding(void *context, const chrondb_finding *finding)
     cli_output_commit(out, "object", finding->object);
     cli_output_string(out, "message", finding->message);
     return cli_output_end(out);
-}
-
-static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
-{
-    struct verifying *verifying = context;
-    cli_progress_phase(&verifying->progress, phase, done, total);
-    return cli_interrupted();
 }
 
 static void add_count(struct cli_text *text, uint64_t count, const char *one, const char *many)
@@ -85,12 +72,11 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
         {.set = &full, .name = "full", .help = "all objects, all history, and all that the index says"},
         CLI_OPTION_END,
     };
-    struct verifying verifying = {.cli = cli};
+    struct cli_progress progress;
     chrondb_verify_options verify = {.size = sizeof verify,
                                      .finding = print_finding,
-                                     .finding_context = &verifying,
-                                     .progress = tell,
-                                     .progress_context = &verifying};
+                                     .progress = cli_progress_until_interrupt,
+                                     .progress_context = &progress};
     chrondb_verify_report report = {.size = sizeof report};
     struct cli_args args;
 
@@ -103,15 +89,12 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
         return result;
     verify.branch = cli->branch;
     verify.full = full;
+    verify.finding_context = cli->out;
     cli_output_kind(cli->out, CLI_MANY, "message");
-    cli_progress_start(&verifying.progress, cli, "objects", 0);
+    cli_progress_start(&progress, cli, "objects", 0);
     result = chrondb_verify(cli->db, &verify, &report);
-    cli_progress_stop(&verifying.progress);
-    if (result == CHRONDB_EBUSY && cli_interrupted()) {
-        cli_error_set(&cli->error, CHRONDB_EBUSY, "interrupted", "interrupted");
-        result = CLI_INTERRUPTED;
-    }
-    cli_interrupt_release();
+    cli_progress_stop(&progress);
+    result = cli_interrupt_end(&cli->error, result, "interrupted");
     if (result == 0)
         result = summarize(cli, &report);
     chrondb_close(cli->db); /* nothing is tidied up behind what only looked */

@@ -9,6 +9,9 @@
 
 #include "cli/errors.h"
 
+/* The most that a line may have, which holds a document, its key, and a little around them. */
+#define CLI_INPUT_DOCUMENT_LINE (CHRONDB_MAX_DOCUMENT + 65536)
+
 struct cli_input {
     int fd;
     const char *path; /* NULL: standard input */

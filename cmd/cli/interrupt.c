@@ -59,6 +59,16 @@ void cli_interrupt_release(void)
     caught = false;
 }
 
+int cli_interrupt_end(struct cli_error *error, int result, const char *message)
+{
+    if (result == CHRONDB_EBUSY && cli_interrupted()) {
+        cli_error_set(error, CHRONDB_EBUSY, "interrupted", "%s", message);
+        result = CLI_INTERRUPTED;
+    }
+    cli_interrupt_release();
+    return result;
+}
+
 bool cli_interrupted(void)
 {
     return came != 0;

@@ -14,6 +14,9 @@
 int cli_interrupt_catch(struct cli_error *error);
 /* They act as before. */
 void cli_interrupt_release(void);
+/* The same at the end of work of the library's that was cancelled if one came: `result` is what it returned. Then
+ * CLI_INTERRUPTED, and the error is `message`; else `result`. */
+int cli_interrupt_end(struct cli_error *error, int result, const char *message);
 
 /* Has one come? */
 bool cli_interrupted(void);

@@ -5,9 +5,6 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
-/* A line holds a document, its key, and a little around them. */
-static const size_t max_line = CHRONDB_MAX_DOCUMENT + 65536;
-
 const struct cli_choice cli_merge_strategies[] = {
     {"fail", CHRONDB_MERGE_FAIL, "a conflict fails the merge (the default)"},
     {"ours", CHRONDB_MERGE_OURS, "the branch's value"},
@@ -23,7 +20,7 @@ static int read_decisions(struct cli *cli, const char *path, chrondb_merge *merg
     int result = cli_input_open(&input, path, &cli->error);
     if (result != 0)
         return result;
-    while ((result = cli_input_line(&input, max_line, &line, &size)) == 0) {
+    while ((result = cli_input_line(&input, CLI_INPUT_DOCUMENT_LINE, &line, &size)) == 0) {
         if ((result = chrondb_merge_decide_json(merge, line, size)) != 0) {
             cli_error_context(&cli->error, "line %zu", input.line);
             cli->error.line = input.line;
@@ -84,30 +81,18 @@ static int print_conflicts(struct cli *cli, const chrondb_merge *merge)
     return failure.code;
 }
 
-/* Between two keys an interrupt ends it, with everything as it was. */
-static int tell(void *progress, const char *phase, uint64_t done, uint64_t total)
-{
-    cli_progress_phase(progress, phase, done, total);
-    return cli_interrupted();
-}
-
 static int run(struct cli *cli, chrondb_merge *merge, const char *source, chrondb_merge_options options)
 {
     struct cli_progress progress;
     int result = cli_interrupt_catch(&cli->error);
     if (result != 0)
         return result;
-    options.progress = tell;
+    options.progress = cli_progress_until_interrupt;
     options.progress_context = &progress;
     cli_progress_start(&progress, cli, "documents", 0);
     result = chrondb_merge_run(merge, source, &options);
     cli_progress_stop(&progress);
-    if (result == CHRONDB_EBUSY && cli_interrupted()) {
-        cli_error_set(&cli->error, CHRONDB_EBUSY, "interrupted", "interrupted; nothing was written");
-        result = CLI_INTERRUPTED;
-    }
-    cli_interrupt_release();
-    return result;
+    return cli_interrupt_end(&cli->error, result, "interrupted; nothing was written");
 }
 
 void cli_merging_release(struct cli_merging *merging)

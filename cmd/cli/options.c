@@ -40,7 +40,7 @@ bool cli_option_is_end(const struct cli_option *option)
 
 bool cli_option_takes_argument(const struct cli_option *option)
 {
-    return option->set == NULL && option->clear == NULL;
+    return option->set == NULL;
 }
 
 static const struct cli_option *find_name(const struct parser *parser, const char *name, size_t size)
@@ -121,8 +121,6 @@ static int store(const struct parser *parser, const struct cli_option *option, c
 {
     if (option->set != NULL)
         *option->set = true;
-    else if (option->clear != NULL)
-        *option->clear = false;
     else if (option->string != NULL)
         *option->string = value;
     else if (option->number != NULL)

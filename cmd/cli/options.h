@@ -32,7 +32,6 @@ struct cli_choice {
 
 struct cli_option {
     bool *set;                /* no argument: becomes true */
-    bool *clear;              /* no argument: becomes false */
     const char **string;      /* an argument, borrowed from argv */
     uint64_t *number;         /* a decimal number */
     int *milliseconds;        /* seconds, perhaps with a fraction */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/interrupt.h"
+
 enum { FIRST_AFTER_MS = 500, EVERY_MS = 200 };
 
 static struct timespec add_ms(struct timespec time, long ms)
@@ -139,6 +141,12 @@ int cli_progress_phase(void *context, const char *phase, uint64_t done, uint64_t
     progress->total = total;
     cli_progress_update(progress, done);
     return 0;
+}
+
+int cli_progress_until_interrupt(void *progress, const char *phase, uint64_t done, uint64_t total)
+{
+    cli_progress_phase(progress, phase, done, total);
+    return cli_interrupted();
 }
 
 void cli_progress_stop(struct cli_progress *progress)

@@ -29,6 +29,8 @@ void cli_progress_update_bytes(struct cli_progress *progress, uint64_t done, uin
 /* A chrondb_progress, for what the library tells; its context is a struct cli_progress that was started. A new phase
  * counts anew. Never cancels. */
 int cli_progress_phase(void *progress, const char *phase, uint64_t done, uint64_t total);
+/* The same for work between whose steps a signal may end it: cancels once one has come (cli/interrupt.h). */
+int cli_progress_until_interrupt(void *progress, const char *phase, uint64_t done, uint64_t total);
 /* Clear the line: at the end, or before something else is printed. */
 void cli_progress_stop(struct cli_progress *progress);
 

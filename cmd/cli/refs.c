@@ -10,11 +10,6 @@ void cli_print_commit(struct cli_output *out, const chrondb_ref *ref)
         cli_output_null(out, "time");
 }
 
-const char *cli_status_word(enum chrondb_status status)
-{
-    return status == CHRONDB_CREATED ? "created" : status == CHRONDB_UPDATED ? "updated" : "unchanged";
-}
-
 int cli_usage_of(struct cli *cli, const char *usage)
 {
     return cli_error_usage(&cli->error, "these are not the arguments of chrondb %s", usage);

@@ -10,9 +10,6 @@
 /* "commit" and "time", null where there is none. */
 void cli_print_commit(struct cli_output *out, const chrondb_ref *ref);
 
-/* "created", "updated", "unchanged". */
-const char *cli_status_word(enum chrondb_status status);
-
 /* A flag that has arguments of its own got the wrong number: tell how it is used ("branch -m OLD NEW"). */
 int cli_usage_of(struct cli *cli, const char *usage);
 

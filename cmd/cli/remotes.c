@@ -83,8 +83,7 @@ const struct cli_remote *cli_remotes_find(const struct cli_remotes *remotes, con
     return NULL;
 }
 
-int cli_remotes_choose(struct cli *cli, const struct cli_remotes *remotes, const char *name,
-                       const struct cli_remote **out)
+static int choose(struct cli *cli, const struct cli_remotes *remotes, const char *name, const struct cli_remote **out)
 {
     *out = cli_remotes_find(remotes, name != NULL ? name : "origin");
     if (*out == NULL && name == NULL && remotes->count == 1)
@@ -110,7 +109,7 @@ int cli_remotes_open(struct cli *cli, const char *name, struct cli_remotes *remo
         result = chrondb_ready_for_git(cli->db, cli_lock_timeout(cli));
     if (result == 0)
         result = cli_remotes_load(cli, remotes);
-    return result == 0 ? cli_remotes_choose(cli, remotes, name, out) : result;
+    return result == 0 ? choose(cli, remotes, name, out) : result;
 }
 
 int cli_branch_name(struct cli *cli, struct cli_text *out)
@@ -140,41 +139,39 @@ void cli_fetched_release(struct cli_fetched *fetched)
     free(fetched->list);
 }
 
-static int add(struct cli_fetched *out, const chrondb_ref *ref, bool is_tag)
+struct loading {
+    struct cli *cli;
+    struct cli_fetched *out;
+    bool tags;
+};
+
+static int add(void *context, const chrondb_ref *ref)
 {
+    const struct loading *loading = context;
+    struct cli_fetched *out = loading->out;
     if (out->count == out->room) {
         size_t room = out->room * 2 + 16;
         struct cli_named *grown = realloc(out->list, room * sizeof *grown);
         if (grown == NULL)
-            return CHRONDB_ESYSTEM;
+            return cli_error_memory(&loading->cli->error);
         out->list = grown;
         out->room = room;
     }
     struct cli_named *named = &out->list[out->count];
-    named->is_tag = is_tag;
+    named->is_tag = loading->tags;
     memcpy(named->id, ref->object[0] != '\0' ? ref->object : ref->commit, sizeof named->id);
     named->name = strdup(ref->name);
     out->count += named->name != NULL;
-    return named->name != NULL ? 0 : CHRONDB_ESYSTEM;
-}
-
-static int add_branch(void *context, const chrondb_ref *ref)
-{
-    return add(context, ref, false);
-}
-
-static int add_tag(void *context, const chrondb_ref *ref)
-{
-    return add(context, ref, true);
+    return named->name != NULL ? 0 : cli_error_memory(&loading->cli->error);
 }
 
 int cli_fetched_load(struct cli *cli, struct cli_fetched *out)
 {
+    struct loading loading = {.cli = cli, .out = out};
     *out = (struct cli_fetched){0};
-    int result = chrondb_remote_branch_list(cli->db, add_branch, out);
-    if (result == 0)
-        result = chrondb_tag_list(cli->db, add_tag, out);
-    return result;
+    int result = chrondb_remote_branch_list(cli->db, add, &loading);
+    loading.tags = true;
+    return result == 0 ? chrondb_tag_list(cli->db, add, &loading) : result;
 }
 
 const char *cli_fetched_find(const struct cli_fetched *fetched, const char *remote, const char *branch)

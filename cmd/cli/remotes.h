@@ -22,10 +22,8 @@ void cli_remotes_release(struct cli_remotes *remotes);
 /* Those of cli->db. To be released in any case. */
 int cli_remotes_load(struct cli *cli, struct cli_remotes *out);
 const struct cli_remote *cli_remotes_find(const struct cli_remotes *remotes, const char *name);
-/* The one that is meant: `name`, or, if it is NULL, "origin" or the only one there is. CHRONDB_EUSAGE "no_remote". */
-int cli_remotes_choose(struct cli *cli, const struct cli_remotes *remotes, const char *name,
-                       const struct cli_remote **out);
-/* Open the database, wait for locks of git's, load the remotes and choose one. */
+/* Open the database, wait for locks of git's, load the remotes, and find the one that is meant: `name`, or, if it is
+ * NULL, "origin" or the only one there is. CHRONDB_EUSAGE "no_remote". */
 int cli_remotes_open(struct cli *cli, const char *name, struct cli_remotes *remotes, const struct cli_remote **out);
 
 /* The branch that -b names, or the default one, without refs/heads/. To be freed by cli_text_release. */

@@ -11,7 +11,9 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-size_t cli_edit_distance(const char *a, const char *b)
+/* Insertions, deletions, substitutions and swaps of neighbours between two words (Damerau-Levenshtein, optimal string
+ * alignment). Words longer than MAX_WORD are infinitely far (SIZE_MAX). */
+static size_t edit_distance(const char *a, const char *b)
 {
     size_t rows = strlen(a), columns = strlen(b);
     size_t d[MAX_WORD + 1][MAX_WORD + 1];
@@ -40,7 +42,7 @@ void cli_suggestion_init(struct cli_suggestion *suggestion, const char *typed)
 void cli_suggestion_offer(struct cli_suggestion *suggestion, const char *word)
 {
     size_t typed = strlen(suggestion->typed);
-    size_t distance = cli_edit_distance(suggestion->typed, word);
+    size_t distance = edit_distance(suggestion->typed, word);
     /* An abbreviation is closer than its missing letters say: nothing in it is wrong. */
     if (typed >= 2 && strncmp(word, suggestion->typed, typed) == 0)
         distance = 0;

@@ -17,8 +17,4 @@ void cli_suggestion_init(struct cli_suggestion *suggestion, const char *typed);
 /* `word` must live as long as the suggestion. */
 void cli_suggestion_offer(struct cli_suggestion *suggestion, const char *word);
 
-/* Insertions, deletions, substitutions and swaps of neighbours between two words (Damerau-Levenshtein, optimal string
- * alignment). Words longer than 31 bytes are infinitely far (SIZE_MAX). */
-size_t cli_edit_distance(const char *a, const char *b);
-
 #endif

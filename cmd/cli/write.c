@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/write.h"
 
-static const char *const status_words[] = {
-    [CHRONDB_CREATED] = "created",     [CHRONDB_UPDATED] = "updated", [CHRONDB_DELETED] = "deleted",
-    [CHRONDB_UNCHANGED] = "unchanged", [CHRONDB_CHECKED] = "checked",
-};
-
 void cli_write_release(struct cli_write *write)
 {
     cli_strings_release(&write->meta);
@@ -47,6 +42,15 @@ int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_wri
     return chrondb_batch_commit(batch, &options);
 }
 
+const char *cli_status_word(enum chrondb_status status)
+{
+    static const char *const words[] = {
+        [CHRONDB_CREATED] = "created",     [CHRONDB_UPDATED] = "updated", [CHRONDB_DELETED] = "deleted",
+        [CHRONDB_UNCHANGED] = "unchanged", [CHRONDB_CHECKED] = "checked",
+    };
+    return words[status];
+}
+
 static int print_result(struct cli_output *out, const chrondb_result *result)
 {
     bool known = result->commit[0] != '\0';
@@ -57,7 +61,7 @@ static int print_result(struct cli_output *out, const chrondb_result *result)
         cli_output_time(out, "time", result->time);
     else
         cli_output_null(out, "time");
-    cli_output_string(out, "status", status_words[result->status]);
+    cli_output_string(out, "status", cli_status_word(result->status));
     return cli_output_end(out);
 }
 

@@ -49,6 +49,9 @@ chrondb_write_options cli_write_options(const struct cli *cli, const struct cli_
 int cli_batch_new(struct cli *cli, chrondb_batch **batch);
 int cli_batch_commit(struct cli *cli, chrondb_batch *batch, const struct cli_write *write);
 
+/* "created", "updated", "deleted", "unchanged" or "checked". */
+const char *cli_status_word(enum chrondb_status status);
+
 /* One record for each result of a committed batch: {"key","commit","time","status"}. */
 int cli_print_results(struct cli *cli, const chrondb_batch *batch, enum cli_kind kind);
 /* The members "commit" and "time" of the whole batch; null if it changed nothing. */
