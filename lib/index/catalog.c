@@ -406,6 +406,7 @@ int cdb_catalog_cut(struct cdb_catalog *catalog, uint64_t count)
     if (count >= cdb_catalog_count(catalog))
         return 0;
     cdb_catalog_changed(catalog);
+    catalog->was_cut = true;
     if (count < catalog->memory.from)
         cut_segments(catalog, count);
     else

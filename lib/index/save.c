@@ -104,7 +104,8 @@ static void copy_records(struct cdb_buf *out, uint64_t generation, const struct 
     }
 }
 
-/* Begin a new tail, with what writers appended to the present one after this view's end. */
+/* Begin a new tail, with what writers appended to the present one after this view's end: nothing, if what was cut off
+ * is there, which they do not append to. */
 static int write_tail(struct cdb_catalog *catalog, int dir, const struct cdb_manifest *manifest, uint64_t *old)
 {
     char file[CDB_FILE_NAME_SIZE];
@@ -118,7 +119,7 @@ static int write_tail(struct cdb_catalog *catalog, int dir, const struct cdb_man
         *old = present.generation;
         cdb_file_tail(file, catalog->ref, present.generation);
         result = cdb_file_read(dir, file, CDB_TAIL_MAX, &before);
-        if (result == 0)
+        if (result == 0 && !catalog->was_cut)
             copy_records(&data, manifest->generation, &before, present.generation, manifest->last);
         cdb_manifest_release(&present);
     }
@@ -198,6 +199,7 @@ int cdb_catalog_save(struct cdb_catalog *catalog, int dir)
     cdb_manifest_release(&manifest);
     if (result == 0) {
         catalog->tail_bytes = 0;
+        catalog->was_cut = false;
         result = swap_memory(catalog, dir);
     }
     return result;

@@ -41,6 +41,7 @@ struct cdb_catalog {
     bool has_overlay;
     struct cdb_manifest_segment prepared;
     bool has_prepared; /* a segment of all that is in memory */
+    bool was_cut;      /* since it was opened or saved: the tail goes on with what was cut off */
 };
 
 /* ---- the view (catalog.c) ---- */

@@ -143,6 +143,9 @@ setup_answers() {
     git -C .chrondb update-ref refs/heads/main main~3
     try count
     prints '{"count":6}'
+    given gc
+    same 'the files end there too' "$(git -C .chrondb rev-parse main)" \
+        "$(python3 "$BATS_TEST_DIRNAME/read_index.py" .chrondb/chrondb/index refs/heads/main commits | tail -n1 | jq -r '.[0]')"
     tree=$(git -C .chrondb rev-parse 'main~2^{tree}')
     commit=$(git -C .chrondb -c user.name=G -c user.email=g@h commit-tree -p main -m foreign "$tree")
     git -C .chrondb update-ref refs/heads/main "$commit"
