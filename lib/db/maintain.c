@@ -340,7 +340,7 @@ static int count_keys(const struct builder *builder, uint64_t *keys)
         result = result == 1 ? 0 : result;
     }
     *keys = 0;
-    if (result == 0 && count == 1)
+    if (result == 0 && count == 1 && presents->catalog != NULL) /* else somebody removed its files */
         result = cdb_catalog_totals(presents->catalog, cdb_catalog_count(presents->catalog), keys, &(uint64_t){0});
     else if (result == 0)
         result = count_merged(presents, count, keys);
