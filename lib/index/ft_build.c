@@ -189,13 +189,14 @@ static int end_leaf(struct cdb_ft_builder *builder, struct cdb_leaf *leaf)
 
 static bool is_in_order(const struct cdb_ft_builder *builder, const char *key, size_t len, uint32_t from)
 {
-    const char *last = builder->keys.ptr + builder->last_key;
+    const char *last;
     int order;
 
     if (len > CDB_FT_KEY_MAX || from == UINT32_MAX)
         return false;
     if (builder->docs == 0)
         return true;
+    last = builder->keys.ptr + builder->last_key;
     order = cdb_bytes_compare(last + KEY_HEAD, cdb_le_get16((const unsigned char *)last), key, len);
     return order < 0 || (order == 0 && builder->last_from < from);
 }
