@@ -215,24 +215,22 @@ static int collect(struct cdb_repo *repo, struct cdb_packed_refs *found, struct 
         result = cdb_packed_refs_parse(refs, file.ptr, file.len);
     if (result == 1)
         result = 0;
-    for (size_t i = 0; i < refs->count && result == 0; i++)
+    for (size_t i = 0; i < refs->count && result == 0; i++) {
         if (refs->list[i].fresh && (result = peel(repo->objects, &refs->list[i])) == 1)
             result = 0; /* as it was */
+        refs->list[i].fresh = false;
+    }
     for (size_t i = 0; i < found->count && result == 0; i++) {
-        struct cdb_packed_ref *loose = &found->list[i];
-        bool good = read_loose(repo->dir, loose->name, &loose->oid);
-        if (good && (result = peel(repo->objects, loose)) == 1) {
-            good = false;
-            result = 0;
-        }
-        if (!good) {
-            free(loose->name);
+        struct cdb_packed_ref loose = found->list[i];
+        if (!read_loose(repo->dir, loose.name, &loose.oid) || (result = peel(repo->objects, &loose)) != 0) {
+            result = result == 1 ? 0 : result;
             continue;
         }
-        found->list[kept++] = *loose;
+        found->list[i] = found->list[kept];
+        found->list[kept++] = loose;
     }
-    if (result == 0)
-        found->count = kept;
+    while (result == 0 && found->count > kept)
+        free(found->list[--found->count].name);
     cdb_buf_release(&file);
     return result;
 }
@@ -274,7 +272,6 @@ static int create_temporary(int dir, const char *path)
     return openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
-/* With the lock, which is a link of the file `fd`: written, synced, renamed into place. */
 /* git's lock is a second name of the file that was written, or, where there are no hard links, a file of its own. */
 static bool is_lock(struct cdb_repo *repo, int fd)
 {
@@ -293,6 +290,7 @@ static int put_in_place(struct cdb_repo *repo, int fd)
     return 0;
 }
 
+/* With the lock: written to `fd`, synced, renamed into place. */
 static int write_packed(struct cdb_repo *repo, int fd, struct cdb_packed_refs *refs)
 {
     struct cdb_buf text = CDB_BUF_INIT;

@@ -78,6 +78,30 @@ loose() {
     prints 1
 }
 
+@test "a ref counts, not what another tool packed of it before, without a promise to peel" {
+    fill
+    git -C .chrondb update-ref refs/heads/side main
+    printf '# pack-refs with: peeled \n%s refs/heads/side\n' "$(git -C .chrondb rev-parse main~1)" >.chrondb/packed-refs
+    given gc
+    same side "$(git -C .chrondb rev-parse main)" "$(git -C .chrondb rev-parse side)"
+}
+
+@test "an object that cannot be opened: exit 8, and each ref stays" {
+    fill
+    local before i
+    mkdir .chrondb/objects/11
+    ln -s 11111111111111111111111111111111111111 .chrondb/objects/11/
+    for i in {1..20}; do # a directory may list them in any order
+        printf '%040d\n' "$i" >".chrondb/refs/heads/none$i"
+        cp .chrondb/refs/heads/main ".chrondb/refs/heads/good$i"
+        [ "$i" -ne 10 ] || printf '%040d\n' 0 | tr 0 1 >.chrondb/refs/heads/closed
+    done
+    before=$(cat .chrondb/refs/heads/*)
+    try gc
+    fails_like 8 'chrondb: *Too many levels of symbolic links*'
+    same refs "$before" "$(cat .chrondb/refs/heads/*)"
+}
+
 @test "what is kept stays; damage stays, and the rest is tidied" {
     fill
     git -C .chrondb repack -q
