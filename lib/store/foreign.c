@@ -78,18 +78,6 @@ static const struct cdb_tree_entry *find(const struct cdb_fan *fan, const struct
     return found != NULL ? found : find_exactly(fan, &wanted);
 }
 
-/* Is an item where its hash wants it? */
-static bool is_on_way(struct merger *merger, const struct pending *at, const struct cdb_tree_entry *entry)
-{
-    bool untabled;
-    cdb_buf_clear(&merger->raw);
-    if (at->kind == CDB_FAN_ROOT)
-        (void)cdb_key_decode_dir(entry->name, entry->name_len, &merger->raw, &untabled);
-    else
-        (void)cdb_key_decode_file(entry->name, entry->name_len, at->kind == CDB_FAN_UNTABLED, &merger->raw);
-    return cdb_fan_on_way(cdb_buf_str(&merger->raw), merger->raw.len, &at->hash, at->depth);
-}
-
 static enum meaning meaning_of(struct merger *merger, const struct pending *at, const struct cdb_tree_entry *entry)
 {
     if (entry == NULL)
@@ -97,16 +85,10 @@ static enum meaning meaning_of(struct merger *merger, const struct pending *at, 
     enum meaning foreign = cdb_mode_is_dir(entry->mode) ? DIRECTORY : FILE_OF_NOBODY;
     if (at->plain)
         return foreign;
-    switch (cdb_fan_classify(entry, at->kind)) {
-    case CDB_ENTRY_FAN:
-        return at->depth < CDB_FAN_DEPTH ? FAN_OUT : foreign;
-    case CDB_ENTRY_ITEM:
-        if (!is_on_way(merger, at, entry))
-            return foreign;
+    if (cdb_fan_is_item(entry, at->kind, &at->hash, at->depth, &merger->raw))
         return at->kind == CDB_FAN_ROOT ? TABLE : DOCUMENT;
-    default:
-        return foreign;
-    }
+    bool fan_out = at->depth < CDB_FAN_DEPTH && cdb_fan_classify(entry, at->kind) == CDB_ENTRY_FAN;
+    return fan_out ? FAN_OUT : foreign;
 }
 
 static bool same_file(const struct cdb_foreign_file *a, const struct cdb_foreign_file *b)

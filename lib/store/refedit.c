@@ -117,14 +117,9 @@ static void end(struct cdb_txn *txn, const char *ref)
 }
 
 /* Git syncs nothing of what is pushed. */
-static int sync_all(const struct cdb_repo *repo)
+static int sync_head(struct cdb_txn *txn, const struct cdb_ref_edit *edit)
 {
-    return syncfs(repo->dir) == 0 ? 0 : cdb_error_errno(repo->path, "cannot sync '%s'", repo->path);
-}
-
-static bool is_known(const struct cdb_txn *txn, const struct cdb_ref_edit *edit)
-{
-    return edit->synced || cdb_state_find(&txn->state, &edit->head) != NULL;
+    return edit->synced ? 0 : cdb_txn_rely(txn, &edit->head);
 }
 
 /* Nor a ref that stands there as we would have it. */
@@ -147,7 +142,7 @@ int cdb_ref_set(struct cdb_repo *repo, struct cdb_ref_edit *edit)
     result = look(&txn, edit);
     bool same = result == 1;
     if (same || result == 0)
-        result = is_known(&txn, edit) ? 0 : sync_all(repo);
+        result = sync_head(&txn, edit);
     if (result == 0)
         result = same ? sync_ref(repo, edit->ref) : cdb_txn_commit(&txn, &edit->head, edit->time);
     end(&txn, edit->ref);
@@ -266,8 +261,8 @@ int cdb_ref_rename(struct cdb_repo *repo, const char *from, struct cdb_ref_edit 
         result = cdb_retire_prepare(&retire, repo, from, true, edit->ref, milliseconds_until(deadline));
     if (result == 0)
         result = look_at_source(repo, from, edit);
-    if (result == 0 && !is_known(&txn, edit))
-        result = sync_all(repo);
+    if (result == 0)
+        result = sync_head(&txn, edit);
     if (result == 0) {
         txn.former = from;
         txn.publish = apply_rename;

@@ -128,16 +128,22 @@ static int help_with_checkpoint(struct cdb_repo *repo, int64_t since, int64_t de
     return result;
 }
 
+static int milliseconds_left(int timeout_ms, int64_t deadline)
+{
+    int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
+    return left > 0 ? (int)left : 0;
+}
+
 /* The writer lock, and room in the journal: where a checkpoint is overdue, help with it. */
 static int lock_database(struct cdb_txn *txn, int timeout_ms, int64_t deadline)
 {
     int64_t since = cdb_monotonic_ms();
     for (;;) {
-        int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
-        int result = cdb_lock_take(&txn->lock, txn->repo->dir, CDB_LOCK_PATH, left > 0 ? (int)left : 0);
+        int left = milliseconds_left(timeout_ms, deadline);
+        int result = cdb_lock_take(&txn->lock, txn->repo->dir, CDB_LOCK_PATH, left);
         if (result != 0)
             return result;
-        result = recover_if_needed(txn, left > 0 ? (int)left : 0);
+        result = recover_if_needed(txn, left);
         if (result != 0 || !cdb_journal_must_wait(&txn->state))
             return result;
         cdb_lock_release(&txn->lock); /* the checkpoint needs it */
@@ -196,12 +202,6 @@ static void sweep(int dir)
 {
     cdb_scratch_sweep(dir);
     cdb_maintenance_sweep(dir);
-}
-
-static int milliseconds_left(int timeout_ms, int64_t deadline)
-{
-    int64_t left = timeout_ms <= 0 ? 0 : deadline - cdb_monotonic_ms();
-    return left > 0 ? (int)left : 0;
 }
 
 /* Up to the writer lock, with a mark that we are at work. On failure there is something to end. */
@@ -455,14 +455,6 @@ int cdb_txn_rely(struct cdb_txn *txn, const struct cdb_oid *commit)
     return syncfs(txn->repo->dir) == 0 ? 0 : cdb_error_errno(txn->repo->path, "cannot sync '%s'", txn->repo->path);
 }
 
-/* A head that we did not publish came by a push: git synced nothing of it, and our commit stands on it. */
-static int sync_foreign_head(struct cdb_txn *txn, const struct cdb_oid *head)
-{
-    if (cdb_oid_is_zero(&txn->base) || cdb_oid_is_zero(head) || cdb_state_find(&txn->state, &txn->base) != NULL)
-        return 0;
-    return syncfs(txn->repo->dir) == 0 ? 0 : cdb_error_errno(txn->repo->path, "cannot sync '%s'", txn->repo->path);
-}
-
 static int publish(struct cdb_txn *txn, const struct cdb_oid *head)
 {
     int result = txn->publish != NULL ? txn->publish(txn->publish_context, txn, head)
@@ -486,7 +478,7 @@ static void remember(const struct cdb_txn *txn, struct cdb_state *state, const s
 int cdb_txn_commit(struct cdb_txn *txn, const struct cdb_oid *head, chrondb_time time)
 {
     struct cdb_state after;
-    int result = sync_foreign_head(txn, head);
+    int result = cdb_oid_is_zero(head) ? 0 : cdb_txn_rely(txn, &txn->base);
     if (result == 0)
         result = ready_journal(txn);
     if (result == 0 && txn->pack == NULL &&
