@@ -67,6 +67,27 @@ _chrondb_offer_kind() { # KIND PREFIX
     esac
 }
 
+# Does this option take the next word as its argument?
+_chrondb_takes_word() {
+    case $1 in
+    -C | -b | -n) ;;
+    -m) [[ $command != branch ]] ;;
+    --color) return 1 ;;
+    --*) [[ $'\n'$options == *$'\n'"$1="* ]] ;;
+    *) return 1 ;;
+    esac
+}
+
+# The words that such an option may have, if they are known.
+_chrondb_offer_words() { # OPTION
+    local line
+    _chrondb_offer "" < <(
+        while IFS= read -r line; do
+            [[ $line != "$1="* ]] || printf '%s\n' "${line#"$1="}"
+        done <<<"$options"
+    )
+}
+
 # The option that the current word is an argument of, if there is one: "--table X" or "--table=X".
 _chrondb_offer_argument() { # OPTION PREFIX
     case $1 in
@@ -84,7 +105,7 @@ _chrondb_offer_argument() { # OPTION PREFIX
 }
 
 _chrondb() {
-    local words cur prev program command='' i place=0
+    local words cur prev program command='' options='' i place=0
     local -a globals=() kinds
     COMPREPLY=()
     _chrondb_join_words
@@ -95,7 +116,7 @@ _chrondb() {
     for ((i = 1; i < ${#words[@]} - 1; i++)); do
         case ${words[i]} in
         -C | --db | -b | --branch | --index)
-            globals+=("${words[i]}" "${words[i + 1]/#\~/$HOME}")
+            ((i + 2 == ${#words[@]})) || globals+=("${words[i]}" "${words[i + 1]/#\~/$HOME}")
             ((i++))
             ;;
         --db=* | --branch=* | --index=*) globals+=("${words[i]}") ;;
@@ -103,28 +124,35 @@ _chrondb() {
         --)
             place=99 # whatever comes last
             ;;
-        -*) ;;
+        -*) ! _chrondb_takes_word "${words[i]}" || ((i++)) ;;
         *)
             [[ -z $command ]] || ((place += 1))
-            [[ -n $command ]] || command=${words[i]}
+            if [[ -z $command ]]; then
+                command=${words[i]}
+                options=$(_chrondb_ask "$command" --list-options)
+            fi
             ;;
         esac
     done
 
+    [[ -n $options ]] || options=$(_chrondb_ask --list-options)
     if [[ $cur == --*=* ]] && _chrondb_offer_argument "${cur%%=*}" "${cur%%=*}="; then
         :
     elif _chrondb_offer_argument "$prev" ""; then
         :
+    elif _chrondb_takes_word "$prev"; then
+        _chrondb_offer_words "$prev"
     elif [[ $cur == -* ]]; then
-        _chrondb_offer "" < <(_chrondb_ask ${command:+"$command"} --list-options)
+        _chrondb_offer "" <<<"$options"
     elif [[ -z $command ]]; then
         _chrondb_offer_kind commands ""
     elif [[ $cur == @* ]]; then
         _chrondb_offer_kind files @
     else
         read -ra kinds < <(_chrondb_ask "$command" --list-arguments)
+        ((${#kinds[@]})) || kinds=(none) # the command is unknown, or not chrondb's
         ((place < ${#kinds[@]})) || place=$((${#kinds[@]} - 1))
-        _chrondb_offer_kind "${kinds[place]-}" ""
+        _chrondb_offer_kind "${kinds[place]}" ""
     fi
 
     # Readline replaces only what stands behind the last break.

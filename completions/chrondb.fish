@@ -53,6 +53,22 @@ function __chrondb_offer_argument --argument-names option prefix typed
     end
 end
 
+# Does this option take the next word as its argument?
+function __chrondb_takes_word --argument-names option
+    switch $option
+        case -C -b -n
+            return 0
+        case -m
+            test "$__chrondb_command" != branch
+        case --color
+            return 1
+        case '--*'
+            string match -q -- "$option=*" $__chrondb_options
+        case '*'
+            return 1
+    end
+end
+
 function __chrondb_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
@@ -61,10 +77,12 @@ function __chrondb_complete
     set -l i 2
     set -g __chrondb_program $words[1]
     set -g __chrondb_globals
+    set -g __chrondb_command
+    set -g __chrondb_options
     while test $i -le (count $words)
         switch $words[$i]
             case -C --db -b --branch --index
-                set -a __chrondb_globals $words[$i] $words[(math $i + 1)]
+                test $i -eq (count $words); or set -a __chrondb_globals $words[$i] $words[(math $i + 1)]
                 set i (math $i + 1)
             case '--db=*' '--branch=*' '--index=*'
                 set -a __chrondb_globals $words[$i]
@@ -73,13 +91,20 @@ function __chrondb_complete
             case --
                 set place 99 # whatever comes last
             case '-*'
+                __chrondb_takes_word $words[$i]; and set i (math $i + 1)
             case '*'
-                set -q name[1]; and set place (math $place + 1); or set name $words[$i]
+                if set -q name[1]
+                    set place (math $place + 1)
+                else
+                    set name $words[$i]
+                    set __chrondb_command $name
+                    set __chrondb_options (__chrondb_ask $name --list-options)
+                end
         end
         set i (math $i + 1)
     end
 
-    set -g __chrondb_command $name
+    set -q __chrondb_options[1]; or set __chrondb_options (__chrondb_ask --list-options)
     set -l parts (string match -r -- '^(--[a-z-]+)=(.*)$' "$current")
     if set -q parts[2]; and __chrondb_offer_argument $parts[2] "$parts[2]=" "$parts[3]"
         return
@@ -87,9 +112,13 @@ function __chrondb_complete
     if __chrondb_offer_argument "$words[-1]" "" "$current"
         return
     end
+    if __chrondb_takes_word "$words[-1]"
+        string replace -f -- "$words[-1]=" '' $__chrondb_options | string match -v -r '^(\t.*)?$'
+        return
+    end
     switch "$current"
         case '-*'
-            __chrondb_ask $name --list-options
+            printf '%s\n' $__chrondb_options
         case '@*'
             __chrondb_offer_kind files @ (string sub -s 2 -- "$current")
         case '*'

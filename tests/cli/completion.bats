@@ -43,6 +43,10 @@ complete_bash() {
     same options '--reverse' "$(complete_bash 'chrondb log --rev')"
     same formats $'ndjson\njson\ntext\nraw' "$(complete_bash 'chrondb list --format=')"
     same formats 'raw' "$(complete_bash 'chrondb list --format=r')"
+    same formats 'raw' "$(complete_bash 'chrondb --format r')"
+    same strategies 'theirs' "$(complete_bash 'chrondb merge main --strategy t')"
+    same 'no message' '' "$(complete_bash 'chrondb delete -m ')"
+    same 'nothing for what is unknown' '' "$(complete_bash 'chrondb nonesuch ' 2>&1)"
 }
 
 @test "bash: keys, with their colons" {
@@ -51,6 +55,7 @@ complete_bash() {
     same keys $'user:1\nuser:2' "$(complete_bash 'chrondb get us')"
     same keys $'1\n2' "$(complete_bash 'chrondb get user:')"
     same keys '2' "$(complete_bash 'chrondb delete user:1 user:2')"
+    same 'keys behind options' 'paris' "$(complete_bash 'chrondb at --color=auto --lock-timeout 3 now city:')"
     same keys 'paris' "$(complete_bash 'chrondb at now city:')"
 }
 
@@ -129,6 +134,8 @@ complete_bash() {
     same commands "$("$CHRONDB" --list-commands | sort)" "$(complete_fish '' | sort)"
     same keys $'user:1\nuser:2' "$(complete_fish 'get user:' | sort)"
     same option '--reverse' "$(complete_fish 'log --rev' | cut -f1)"
+    same format 'raw' "$(complete_fish 'log --format r' | cut -f1)"
+    same branch 'main' "$(complete_fish '-b ')"
     same tables 'user' "$(complete_fish 'list --table u')"
     same setting 'search.language' "$(complete_fish 'config get sea')"
     same tables '--table=user' "$(complete_fish 'list --table=u')"
@@ -146,6 +153,7 @@ complete_bash() {
     same keys $'user:1\nuser:2' "$(complete_zsh 'get us')"
     same command 'history' "$(complete_zsh 'hist')"
     same option '--reverse' "$(complete_zsh 'log --rev')"
+    same format 'raw' "$(complete_zsh 'log --format r')"
     same tables 'user' "$(complete_zsh 'list --table u')"
     same setting 'search.language' "$(complete_zsh 'config sea')"
 }
