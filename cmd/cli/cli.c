@@ -110,6 +110,16 @@ int cli_enter_directories(struct cli *cli)
     return 0;
 }
 
+/* What a script has left empty by mistake must not mean the default. */
+static int check_names(struct cli *cli)
+{
+    if (cli->branch != NULL && *cli->branch == '\0')
+        return cli_error_usage(&cli->error, "the name of the branch is empty");
+    if (cli->index_path != NULL && *cli->index_path == '\0')
+        return cli_error_usage(&cli->error, "the path of the index is empty");
+    return 0;
+}
+
 static int check_count(struct cli *cli, int count)
 {
     const struct cli_command *command = cli->command;
@@ -136,6 +146,8 @@ int cli_start(struct cli *cli, const struct cli_option *options, int argc, char 
         result = cli_make_output(cli);
     if (result == 0)
         result = cli_usage_answer(cli, tables);
+    if (result == 0)
+        result = check_names(cli);
     if (result == 0)
         result = check_count(cli, args->count);
     if (result == 0)

@@ -89,6 +89,15 @@ load helper
     prints 1
 }
 
+@test "a name left empty is no default" {
+    try -b '' put k 1
+    fails 2 'chrondb: the name of the branch is empty'
+    try put k 1 --index ''
+    fails 2 'chrondb: the path of the index is empty'
+    [ ! -e .chrondb ]
+    CHRONDB_BRANCH='' CHRONDB_INDEX='' given put k 1
+}
+
 @test "-C changes the directory, again and again" {
     mkdir -p a/b
     given -C a -C b put k 1
