@@ -89,8 +89,8 @@ static void add_rates(struct cli_text *line, const struct cli_progress *progress
 {
     uint64_t done = progress->bytes_total > 0 ? far->bytes : far->done;
     uint64_t total = progress->bytes_total > 0 ? progress->bytes_total : progress->total;
-    if (far->elapsed <= 0)
-        return;
+    if (far->done == 0 || far->elapsed < EVERY_MS / 1000.0)
+        return; /* a phase that has only begun has no rate yet */
     cli_text_addf(line, " (%.0f/s", (double)far->done / far->elapsed);
     if (done > 0 && done <= total)
         add_left(line, (double)(total - done) * far->elapsed / (double)done);

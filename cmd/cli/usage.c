@@ -91,7 +91,7 @@ void cli_usage_overview(struct cli_text *text)
                         "A database of JSON documents that never forgets.\n"
                         "\n");
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
-        cli_text_addf(text, "    %-10s %s\n", c->name, c->summary);
+        cli_text_addf(text, "    %-14s %s\n", c->name, c->summary);
     cli_text_adds(text, "\n`chrondb COMMAND -h` lists a command's options, `chrondb help COMMAND` explains it.\n");
 }
 
