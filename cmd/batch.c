@@ -14,8 +14,8 @@ static int read_operations(struct cli *cli, struct cli_input *input, chrondb_bat
     cli_progress_start(&progress, cli, "operations read", 0);
     while ((result = cli_input_line(input, CLI_INPUT_DOCUMENT_LINE, &line, &size)) == 0) {
         if ((result = chrondb_batch_add_json(batch, line, size, defaults)) != 0) {
-            cli_error_context(&cli->error, "line %zu", input->line);
-            cli->error.line = input->line;
+            cli_error_adopt(&cli->error);
+            cli_input_blame_line(input, "line");
             break;
         }
         cli_progress_update(&progress, chrondb_batch_size(batch));

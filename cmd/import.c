@@ -67,18 +67,6 @@ static int begin(struct import *job, const char *path, const struct cli_write *w
 
 /* ---- lines ---- */
 
-/* The library knows the text of a line, not where it stands. */
-static void forget_line_one(struct cli_error *error)
-{
-    static const char position[] = "line 1, column ";
-    char *found = error->message.data != NULL ? strstr(error->message.data, position) : NULL;
-    size_t extra = strlen("line 1, ");
-    if (found == NULL)
-        return;
-    memmove(found, found + extra, strlen(found + extra) + 1);
-    error->message.size -= extra;
-}
-
 /* Say which line it was. Whatever is wrong with it, a key or a time too, it is the input that is invalid. */
 static int bad_line(struct import *job, bool too_long)
 {
@@ -88,9 +76,7 @@ static int bad_line(struct import *job, bool too_long)
         cli_error_release(error);
         cli_error_set(error, CHRONDB_EINVALID, "invalid_json", "it is longer than %zu MiB", max_line >> 20);
     }
-    forget_line_one(error);
-    cli_error_context(error, "cannot import line %zu", job->input.line);
-    error->line = job->input.line;
+    cli_input_blame_line(&job->input, "cannot import line");
     error->code = CHRONDB_EINVALID;
     return CHRONDB_EINVALID;
 }

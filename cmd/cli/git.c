@@ -373,7 +373,7 @@ static const char *without_prefix(const char *line)
     return line;
 }
 
-/* Its lines become one; its hints are about commands of git's. */
+/* Its lines become one, in which "; " stands before what git says anew; its hints are about commands of git's. */
 static void add_words(struct cli_text *out, const struct cli_git *git)
 {
     const char *line = cli_text_string(&git->err);
@@ -383,7 +383,7 @@ static void add_words(struct cli_text *out, const struct cli_git *git)
         const char *text = without_prefix(line);
         size_t skipped = (size_t)(text - line);
         if (size > skipped && strncmp(line, "hint:", 5) != 0) {
-            cli_text_adds(out, out->size > start ? "; " : ": ");
+            cli_text_adds(out, out->size == start ? ": " : skipped > 0 ? "; " : " ");
             cli_text_add(out, text, size - skipped < MESSAGE_MAX ? size - skipped : MESSAGE_MAX);
         }
         line += size + (line[size] == '\n');

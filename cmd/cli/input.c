@@ -13,7 +13,12 @@ enum { CHUNK = 65536 };
 
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
-static const char *name_of(const struct cli_input *input)
+const char *cli_input_quote(const struct cli_input *input)
+{
+    return input->path != NULL ? "'" : "";
+}
+
+const char *cli_input_name(const struct cli_input *input)
 {
     return input->path != NULL ? input->path : "standard input";
 }
@@ -48,7 +53,8 @@ static int read_more(struct cli_input *input)
         n = read(input->fd, input->data.data + input->data.size, chunk);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
-        return cli_error_errno(input->error, input->path, "cannot read '%s'", name_of(input));
+        return cli_error_errno(input->error, input->path, "cannot read %s%s%s", cli_input_quote(input),
+                               cli_input_name(input), cli_input_quote(input));
     input->data.size += (size_t)n;
     input->bytes += (uint64_t)n;
     input->data.data[input->data.size] = '\0';
@@ -58,8 +64,8 @@ static int read_more(struct cli_input *input)
 
 static int too_large(struct cli_input *input)
 {
-    cli_error_set(input->error, CHRONDB_EINVALID, "invalid_json", "'%s' is larger than a document may be (%zu MiB)",
-                  name_of(input), CHRONDB_MAX_DOCUMENT >> 20);
+    cli_error_set(input->error, CHRONDB_EINVALID, "invalid_json", "%s%s%s is larger than a document may be (%zu MiB)",
+                  cli_input_quote(input), cli_input_name(input), cli_input_quote(input), CHRONDB_MAX_DOCUMENT >> 20);
     return CHRONDB_EINVALID;
 }
 
@@ -176,4 +182,23 @@ int cli_input_line(struct cli_input *input, size_t max, const char **line, size_
         if (!is_blank(*line, *size))
             return 0;
     }
+}
+
+/* The library knows the text of a line, not where it stands. */
+static void forget_line_one(struct cli_error *error)
+{
+    static const char position[] = "line 1, column ";
+    char *found = error->message.data != NULL ? strstr(error->message.data, position) : NULL;
+    size_t extra = strlen("line 1, ");
+    if (found == NULL)
+        return;
+    memmove(found, found + extra, strlen(found + extra) + 1);
+    error->message.size -= extra;
+}
+
+void cli_input_blame_line(struct cli_input *input, const char *before)
+{
+    forget_line_one(input->error);
+    cli_error_context(input->error, "%s %zu", before, input->line);
+    input->error->line = input->line;
 }

@@ -31,6 +31,10 @@ struct cli_input {
 int cli_input_open(struct cli_input *input, const char *path, struct cli_error *error);
 void cli_input_close(struct cli_input *input);
 
+/* For messages: the name of the file, which stands between quotes, or "standard input", which does not. */
+const char *cli_input_name(const struct cli_input *input);
+const char *cli_input_quote(const struct cli_input *input);
+
 /* All of it, at most CHRONDB_MAX_DOCUMENT bytes; else CHRONDB_EINVALID before the rest is read. Borrowed until close.
  */
 int cli_input_all(struct cli_input *input, const char **data, size_t *size);
@@ -42,5 +46,8 @@ uint64_t cli_input_size(const struct cli_input *input);
  * CHRONDB_END, or an error. Borrowed until the next call. A line of over `max` bytes is CHRONDB_EINVALID, and never
  * held as a whole; the next call goes on behind it. */
 int cli_input_line(struct cli_input *input, size_t max, const char **line, size_t *size);
+
+/* The error of `input` is one of the last line: put "BEFORE NUMBER: " in front of it. */
+void cli_input_blame_line(struct cli_input *input, const char *before);
 
 #endif

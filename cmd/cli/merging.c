@@ -22,8 +22,8 @@ static int read_decisions(struct cli *cli, const char *path, chrondb_merge *merg
         return result;
     while ((result = cli_input_line(&input, CLI_INPUT_DOCUMENT_LINE, &line, &size)) == 0) {
         if ((result = chrondb_merge_decide_json(merge, line, size)) != 0) {
-            cli_error_context(&cli->error, "line %zu", input.line);
-            cli->error.line = input.line;
+            cli_error_adopt(&cli->error);
+            cli_input_blame_line(&input, "line");
             break;
         }
     }

@@ -21,8 +21,9 @@ static int read_input(struct cli *cli, struct value *source, const char *path)
     if (result == 0)
         result = cli_input_all(&source->input, &source->data, &source->size);
     if (result == 0 && source->size == 0)
-        result = cli_error_set(&cli->error, CHRONDB_EINVALID, "invalid_json", "there is nothing in '%s'",
-                               path != NULL && strcmp(path, "-") != 0 ? path : "standard input");
+        result = cli_error_set(&cli->error, CHRONDB_EINVALID, "invalid_json", "there is nothing %s %s%s%s",
+                               source->input.path != NULL ? "in" : "on", cli_input_quote(&source->input),
+                               cli_input_name(&source->input), cli_input_quote(&source->input));
     if (result == 0 && chrondb_json_check(source->data, source->size) != 0)
         result = cli_error_adopt(&cli->error);
     return result;

@@ -79,7 +79,14 @@ int cdb_meta_check(const char *text, size_t len)
 {
     const char *equals = memchr(text, '=', len);
     bool good = equals != NULL && equals > text && memchr(text, '\0', len) == NULL && cdb_utf8_check(text, len) == len;
-    return good ? 0 : cdb_error(CHRONDB_EUSAGE, "invalid_meta", "malformed meta: expected NAME=VALUE in UTF-8");
+    if (good)
+        return 0;
+    struct cdb_buf quoted = CDB_BUF_INIT;
+    cdb_buf_add_quoted(&quoted, text, len);
+    cdb_error_set(CHRONDB_EUSAGE, "invalid_meta", "malformed meta %s: expected NAME=VALUE in UTF-8",
+                  cdb_buf_str(&quoted));
+    cdb_buf_release(&quoted);
+    return CHRONDB_EUSAGE;
 }
 
 int cdb_document_other_id(const char *text, size_t size, struct cdb_buf *scratch, struct cdb_oid *out)

@@ -182,9 +182,10 @@ static int set_value(struct commit *commit, struct slot *slot, const struct cdb_
     return 0;
 }
 
-static int not_found(void)
+static int not_found(const struct slot *slot)
 {
-    return cdb_error(CHRONDB_NOTFOUND, "not_found", "not found");
+    return cdb_error(CHRONDB_NOTFOUND, "not_found",
+                     cdb_oid_is_zero(&slot->before) ? "not found" : "not found: it has just been deleted, before this");
 }
 
 static int apply_patch(struct commit *commit, const struct cdb_op *op, struct slot *slot, enum chrondb_status *status)
@@ -193,7 +194,7 @@ static int apply_patch(struct commit *commit, const struct cdb_op *op, struct sl
     struct cdb_oid blob;
     int result = 0;
     if (cdb_oid_is_zero(&slot->now))
-        return not_found();
+        return not_found(slot);
     const char *text = slot->text;
     size_t size = slot->size;
     if (text == NULL) {
@@ -226,7 +227,7 @@ static int apply(struct commit *commit, const struct cdb_op *op, struct slot *sl
     case CDB_OP_DELETE:
         *status = cdb_oid_is_zero(&slot->now) ? CHRONDB_UNCHANGED : CHRONDB_DELETED;
         if (cdb_oid_is_zero(&slot->now))
-            return (op->flags & CHRONDB_IF_EXISTS) != 0 ? 0 : not_found();
+            return (op->flags & CHRONDB_IF_EXISTS) != 0 ? 0 : not_found(slot);
         slot->now = nothing;
         slot->text = NULL;
         return 0;

@@ -455,7 +455,7 @@ int chrondb_restore_backup(const char *path, const char *file, const chrondb_res
     if (file != NULL)
         cdb_buf_add_quoted(&name, file, strlen(file));
     else
-        cdb_buf_adds(&name, "on standard input");
+        cdb_buf_adds(&name, "the backup on standard input");
     run.restore.name = cdb_buf_str(&name);
     run.restore.progress = tell;
     run.restore.progress_context = (void *)run.options;

@@ -11,7 +11,7 @@
 
 #include "store/gitconfig.h"
 #include "store/key.h"
-#include "store/libgit2.h"
+#include "store/objects.h"
 #include "util/error.h"
 #include "util/fs.h"
 
@@ -36,6 +36,15 @@ static void add_clean(struct cdb_buf *out, const char *text, size_t len)
             cdb_buf_addc(out, text[i]);
 }
 
+static int malformed(const char *text, const char *why)
+{
+    struct cdb_buf quoted = CDB_BUF_INIT;
+    cdb_buf_add_quoted(&quoted, text, strlen(text));
+    cdb_error_set(CHRONDB_EUSAGE, "invalid_author", "malformed author %s: %s", cdb_buf_str(&quoted), why);
+    cdb_buf_release(&quoted);
+    return CHRONDB_EUSAGE;
+}
+
 int cdb_identity_parse(const char *text, struct cdb_buf *out)
 {
     const char *open = strchr(text, '<');
@@ -43,10 +52,10 @@ int cdb_identity_parse(const char *text, struct cdb_buf *out)
     size_t start = out->len;
     if (close == NULL || close[1 + strspn(close + 1, " ")] != '\0' ||
         cdb_utf8_check(text, strlen(text)) != strlen(text))
-        return cdb_error(CHRONDB_EUSAGE, "invalid_author", "malformed author: expected 'NAME <MAIL>'");
+        return malformed(text, "expected 'NAME <MAIL>'");
     add_clean(out, text, (size_t)(open - text));
     if (out->len == start)
-        return cdb_error(CHRONDB_EUSAGE, "invalid_author", "malformed author: the name before '<' is empty");
+        return malformed(text, "the name before '<' is empty");
     cdb_buf_adds(out, " <");
     add_clean(out, open + 1, (size_t)(close - open - 1));
     cdb_buf_addc(out, '>');
@@ -91,8 +100,8 @@ static int read_plain(struct settings *settings, const struct cdb_buf *text)
     return result == 1 ? 0 : result;
 }
 
-/* libgit2 follows includes. It looks at each file many times, which was a fifth of the system calls of a put: where
- * there are none the file is read without it. */
+/* libgit2 follows includes. It costs what all the rest of a small write does in the processor, so where there are none
+ * the file is read without it. */
 static int read_with_includes(struct settings *settings, const char *file)
 {
     git_config *config = NULL;

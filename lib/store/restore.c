@@ -78,7 +78,7 @@ static int read_header(struct cdb_restore *restore)
 static int explain(const struct cdb_restore *restore, int result)
 {
     if (result == CHRONDB_EDAMAGED)
-        cdb_error_context("cannot read the backup %s", restore->name);
+        cdb_error_context("cannot read %s%s", *restore->name == '\'' ? "the backup " : "", restore->name);
     return result;
 }
 

@@ -162,6 +162,8 @@ nothing_but() { # NAMES...
     given backup more --since full
     local base
     base=$(git -C .chrondb rev-parse main~1)
+    try restore-backup - nowhere <more
+    fails 3 "chrondb: the backup on standard input is an incremental backup: it stands on commit $base, which is not in 'nowhere'; restore the backups before it there first"
     try restore-backup more nowhere
     fails 3 "chrondb: 'more' is an incremental backup: it stands on commit $base, which is not in 'nowhere'; restore the backups before it there first"
     [ ! -e nowhere ]

@@ -50,7 +50,7 @@ END
 
 {"op":"put","key":"c","value":}
 END
-    fails_like 4 'chrondb: line 3: not valid JSON *'
+    fails_like 4 'chrondb: line 3: not valid JSON at column 31: *'
     try exists b
     [ "$status" -eq 1 ]
     try --format json batch <<<$'\n\n{"op":"jump","key":"c"}'

@@ -141,7 +141,7 @@ END
     try import .
     fails_like 8 "chrondb: cannot read '.': Is a directory*"
     try import --author nobody <<<'{"key":"a","value":1}'
-    fails 2 "chrondb: malformed author: expected 'NAME <MAIL>'"
+    fails 2 "chrondb: malformed author 'nobody': expected 'NAME <MAIL>'"
     try -b other import <<<'{"key":"a","value":1}'
     same status 0 "$status"
     same branch 1 "$(git --git-dir=.chrondb rev-list --count other)"

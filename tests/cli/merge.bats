@@ -221,7 +221,7 @@ fork() {
     try merge topic --resolve <(echo '{"key":"u:","value":1}')
     same 'exit status' 2 "$status"
     try merge topic --resolve <(echo '{')
-    same 'exit status' 4 "$status"
+    fails_like 4 'chrondb: line 1: not valid JSON at column 2: *'
     try merge topic --resolve nowhere
     same 'exit status' 8 "$status"
     same head "$before" "$(commit_of main)"

@@ -171,7 +171,7 @@ a\x1B[31m\x09b\xC2\x9B'
     try get user:3
     prints 3
     run --separate-stderr sh -c '"$@" <&-' sh "$CHRONDB" put user:4
-    fails 8 "chrondb: cannot put 'user:4': cannot read 'standard input': Bad file descriptor"
+    fails 8 "chrondb: cannot put 'user:4': cannot read standard input: Bad file descriptor"
 }
 
 @test "a reader that goes away ends us quietly" {

@@ -64,6 +64,8 @@ load helper
     given put a 1
     try delete a b
     fails 1 "chrondb: cannot delete 'b': not found"
+    try delete a a
+    fails 1 "chrondb: cannot delete 'a': not found: it has just been deleted, before this"
     try get a
     prints 1
 }

@@ -104,12 +104,12 @@ load helper
     try put k @/dev/null
     fails 4 "chrondb: cannot put 'k': there is nothing in '/dev/null'"
     try put k - </dev/null
-    fails 4 "chrondb: cannot put 'k': there is nothing in 'standard input'"
+    fails 4 "chrondb: cannot put 'k': there is nothing on standard input"
     truncate -s 68719476736 huge
     try put k @huge
     fails 4 "chrondb: cannot put 'k': 'huge' is larger than a document may be (64 MiB)"
     try put k - < <(head -c 67108865 /dev/zero)
-    fails 4 "chrondb: cannot put 'k': 'standard input' is larger than a document may be (64 MiB)"
+    fails 4 "chrondb: cannot put 'k': standard input is larger than a document may be (64 MiB)"
     [ ! -e .chrondb ]
 }
 
@@ -158,9 +158,11 @@ load helper
 
 @test "bad authors and metas" {
     try put k 1 --author nobody
-    fails_like 2 'chrondb: *'
+    fails 2 "chrondb: malformed author 'nobody': expected 'NAME <MAIL>'"
+    try put k 1 --author '<a@b>'
+    fails 2 "chrondb: malformed author '<a@b>': the name before '<' is empty"
     try put k 1 --meta novalue
-    fails_like 2 'chrondb: *'
+    fails 2 "chrondb: malformed meta 'novalue': expected NAME=VALUE in UTF-8"
 }
 
 @test "--time: not in the future, not before the last commit, unless forced" {
