@@ -2,7 +2,7 @@
 """Packs that nobody would write, put where git keeps its own: every command ends soon, with the right answer where what is
 damaged is not needed, else with exit status 7; never a crash, never a wrong answer, nothing lost.
 
-CHRONDB_TEST_LONG=1, or CHRONDB_TEST_MUTATIONS: 2,000 or so many packs altered at random, instead of 90."""
+CHRONDB_TEST_LONG=1, or CHRONDB_TEST_MUTATIONS: 2,000 or so many packs altered at random, instead of 60."""
 import json
 import os
 import random
@@ -17,7 +17,7 @@ import packs
 from crash import Db, expect, git
 from packs import BLOB, COMMIT, TREE, Pack, insert, varint
 
-MUTATIONS = crash.often("MUTATIONS", 90, 2000)
+MUTATIONS = crash.often("MUTATIONS", 60, 2000)
 WORKERS = 4
 COMMANDS = [["get", "user:1"], ["list"], ["count"], ["tables"], ["history", "user:1"], ["log"], ["info"],
             ["get", "user:1", "--at", "main~2"], ["diff", "main~1"], ["at", "@1", "user:1"]]

@@ -3,7 +3,7 @@
 point of the sources and at random moments. After each kill: all that was acknowledged is there, the write that was cut
 short is there whole or not at all, and the next command works with no repair.
 
-CHRONDB_TEST_LONG=1: 1,000 kills at random moments instead of 60, and each point more often when a command comes by it again
+CHRONDB_TEST_LONG=1: 1,000 kills at random moments instead of 40, and each point more often when a command comes by it again
 and again. CHRONDB_TEST_KILLS: so many at random moments."""
 import os
 import random
@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 import crash
 from crash import Db, batch, delete, expect, fail, git, patch, put
 
-KILLS = crash.often("KILLS", 60, 1000)  # at random moments
+KILLS = crash.often("KILLS", 40, 1000)  # at random moments
 WORKERS = 4
 REPEATS = 4 if crash.LONG else 2  # of a point that one command reaches several times: the first, the last, others
 

@@ -4,7 +4,7 @@ leave when the power goes at any moment (support/disk.py). Each is then opened a
 git has pushed first: every acknowledged write is there, nothing is half there, the next write works, git fsck is clean.
 
 CHRONDB_TEST_LONG=1: all states that one put may leave, if the file system keeps the order of names, and many others; else
-random ones, half as many. CHRONDB_TEST_SAMPLES, in percent (30; 400 if it is to be long): how many."""
+random ones, half as many. CHRONDB_TEST_SAMPLES, in percent (20; 400 if it is to be long): how many."""
 import os
 import random
 import shutil
@@ -18,7 +18,7 @@ import disk
 from crash import Db, batch, delete, expect, fail, git, patch, put
 
 WORKERS = 4
-SAMPLES = crash.often("SAMPLES", 30, 400) / 100
+SAMPLES = crash.often("SAMPLES", 20, 400) / 100
 AN_HOUR = 3600
 DAMAGES = ("journal removed", "journal cut short", "journal overwritten", "state removed", "old state")
 OTHERS = int(12 * SAMPLES) or 1  # states a moment, where names became durable in another order than they were made

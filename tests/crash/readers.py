@@ -2,7 +2,9 @@
 """Readers in loops, get, list, count, history and at, during an import, single puts, batches with their consolidation, gc
 and reindex: no error, and never an answer that was not true at some moment since the reader began.
 
-Every commit writes the same number to all keys of the table `same`, one more than the commit before."""
+Every commit writes the same number to all keys of the table `same`, one more than the commit before.
+
+CHRONDB_TEST_LONG=1, or CHRONDB_TEST_READER_ROUNDS: 3,000 or so many commits by each way of writing, instead of 300."""
 import json
 import os
 import random
@@ -15,7 +17,7 @@ import crash
 from crash import Db, SEED, expect, git
 
 KEYS = ["same:%d" % i for i in range(6)]
-ROUNDS = 60 if crash.SLOW else 600  # commits of the import; as many batches follow
+ROUNDS = crash.often("READER_ROUNDS", 300, 3000)  # commits of the import; as many batches follow
 WINDOW = {"CHRONDB_TEST_WINDOW_MS": "20"}  # what is imported becomes visible so often
 
 
@@ -94,7 +96,7 @@ def write(db, clock):
     yield "gc"
     for number in range(ROUNDS + 1, ROUNDS * 2 + 1):
         clock.most = number
-        operations = "".join(json.dumps({"op": "put", "key": key, "value": {"n": number, "text": os.urandom(1500).hex()}}) + "\n"
+        operations = "".join(json.dumps({"op": "put", "key": key, "value": {"n": number, "text": os.urandom(3000).hex()}}) + "\n"
                              for key in KEYS)
         db.ok("batch", stdin=operations.encode())
         clock.least = number
