@@ -159,6 +159,28 @@ static void branches(void)
 
 /* ---- what is not as it should be ------------------------------------------------------------------------ */
 
+/* Plain git can commit anything as a document. */
+static void garbage(void)
+{
+    struct client c = start("data");
+    graal_isolatethread_t *t = c.thread;
+    char command[8192];
+    snprintf(command, sizeof(command),
+             "cd '%s' && blob=$(printf '{\"a\":\"\\0\"}' | git hash-object -w --stdin) &&"
+             " table=$(printf '100644 blob %%s\tbad.json\n' $blob | git mktree) &&"
+             " tree=$(printf '040000 tree %%s\tt\n' $table | git mktree) &&"
+             " commit=$(git -c user.name=a -c user.email=b commit-tree -m garbage $tree) &&"
+             " git update-ref refs/heads/garbage $commit",
+             path("data"));
+    CHECK(system(command) == 0);
+    expect(&c, chrondb_get(t, c.handle, "t:bad", "garbage"), NULL);
+    expect(&c, chrondb_list_by_prefix(t, c.handle, "t:", "garbage"), NULL);
+    expect(&c, chrondb_list_by_table(t, c.handle, "t", "garbage"), NULL);
+    expect(&c, chrondb_history(t, c.handle, "t:bad", "garbage"), NULL);
+    expect_nothing(&c, chrondb_get(t, c.handle, "t:none", "garbage"));
+    stop(&c);
+}
+
 static void bad_arguments(void)
 {
     struct client c = start("data");
@@ -468,6 +490,7 @@ int main(int argc, char **argv)
     documents();
     history();
     branches();
+    garbage();
     bad_arguments();
     isolates();
     strings_freed();

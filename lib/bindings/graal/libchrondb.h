@@ -23,7 +23,8 @@
  *           they are freed, or the isolate is torn down.
  *
  * Objects.  Documents are JSON objects with a member "id", which put sets to the id; where a document that came another
- *           way (the chrondb command, a merge) has none, those who read it see one all the same.
+ *           way (the chrondb command, a merge) has none, those who read it see one all the same. What plain git has
+ *           committed that is not JSON at all fails to be read, listed too; the error tells its id.
  *
  * Errors.   A function that fails returns NULL or -1, and chrondb_last_error tells why, with context. Nothing that is
  *           given, NULL, a wrong handle, a thread of no isolate, what is not UTF-8 or JSON, does any harm.

@@ -69,22 +69,25 @@ static void add_id_patch(struct cdb_buf *out, const char *id)
     cdb_buf_addc(out, '}');
 }
 
-/* Does it need one? An object, and has none. */
-static bool lacks_id(const char *text, size_t size)
+/* Does it need one? An object, and has none. An error: plain git has committed what is no document. */
+static int lacks_id(const char *text, size_t size, bool *lacks)
 {
     struct cdb_json json = CDB_JSON_INIT;
-    bool lacks = cdb_json_parse(&json, text, size) == 0 && json.nodes[0].type == CDB_JSON_OBJECT &&
-                 cdb_json_member(&json, 0, "id", 2) == 0;
+    int result = cdb_json_parse(&json, text, size);
+    *lacks = result == 0 && json.nodes[0].type == CDB_JSON_OBJECT && cdb_json_member(&json, 0, "id", 2) == 0;
     cdb_json_release(&json);
-    return lacks;
+    return result;
 }
 
 /* Append a document that somebody reads. */
 static int add_document(struct cdb_buf *out, const char *id, const char *text, size_t size)
 {
     struct cdb_buf patch = CDB_BUF_INIT;
-    int result = 0;
-    if (lacks_id(text, size)) {
+    bool lacks = false;
+    int result = lacks_id(text, size, &lacks);
+    if (result != 0) {
+        cdb_error_about("cannot read", id);
+    } else if (lacks) {
         add_id_patch(&patch, id);
         result = cdb_json_merge_patch(out, text, size, cdb_buf_str(&patch), patch.len);
     } else {
