@@ -325,6 +325,16 @@ class Ending(Case):
         )
         self.assertEqual(out, "interrupted 2100\n")
 
+    def test_ctrl_c_while_the_library_works(self):
+        out = self.script(
+            self.begin + "import os, signal, threading\n"
+            "db.import_lines({'key': 'x:%d' % i, 'value': {'t': 'word%d' % i}} for i in range(2000))\n"
+            "threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+            "try:\n    for _ in range(2000): db.reindex()\nexcept KeyboardInterrupt:\n    print('interrupted', len(db))\n"
+            "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+        )
+        self.assertEqual(out, "interrupted 2100\nTrue\n")
+
     @unittest.skipUnless(hasattr(signal, "setitimer"), "there are no timers")
     def test_signal_handlers_that_use_the_database(self):
         out = self.script(

@@ -18,6 +18,7 @@ class Moments(Case):
         time = Time.from_ns(1795247040123456789)
         self.assertEqual(str(time), "2026-11-21T07:44:00.123456789Z")
         self.assertEqual(repr(time), "Time(2026-11-21T07:44:00.123456789Z)")
+        self.assertEqual(repr(Time(2026, 11, 21)), "Time(2026-11-21T00:00:00)")  # without a zone it is no moment
         self.assertEqual((time.ns, time.nanosecond, time.microsecond), (1795247040123456789, 789, 123456))
         self.assertEqual(time, datetime.datetime(2026, 11, 21, 7, 44, 0, 123456, tzinfo=UTC))
         self.assertEqual(time.utcoffset(), datetime.timedelta(0))

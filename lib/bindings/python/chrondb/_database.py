@@ -475,17 +475,17 @@ class Branch(Documents):
             **members
         )
         running = Resource(handle, lib.chrondb_import_free)
+        running.open(lib.chrondb_import_open, handle.pointer, byref(about))
+        try:
+            for line in lines:
+                text = c_line(line, self._dumps)
+                handle.check()
+                check(lib.chrondb_import_line(running.pointer, text, len(text)))
+        except BaseException:
+            if keep:
+                lib.chrondb_import_stop(running.pointer)
+            raise
         with caller:
-            running.open(lib.chrondb_import_open, handle.pointer, byref(about))
-            try:
-                for line in lines:
-                    text = c_line(line, self._dumps)
-                    handle.check()
-                    check(lib.chrondb_import_line(running.pointer, text, len(text)))
-            except BaseException:
-                if keep:
-                    lib.chrondb_import_stop(running.pointer)
-                raise
             check(lib.chrondb_import_finish(running.pointer))
         report = _native.ImportReport()
         lib.chrondb_import_get_report(running.pointer, byref(report))

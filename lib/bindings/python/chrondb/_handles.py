@@ -8,6 +8,7 @@ of, which is therefore freed after it. The child of a fork must not touch its pa
 """
 import ctypes
 import os
+import signal
 import threading
 import weakref
 from typing import Any, Callable, List, Optional
@@ -155,27 +156,47 @@ def buffer_text(function: Callable[..., int], *arguments: Any) -> str:
 class Caller:
     """The callback of work that may take long; what the work raises in it goes on at the end of the `with`.
 
-    Signals are seen in the callback, so that Ctrl-C ends the work: the library is told to stop.
+    Ctrl-C ends the work: the library is told to stop. Python sees signals when the callback begins, where the exception
+    could not be caught and would be lost; so its own handler gives way to one that remembers, while the work runs. A
+    handler of the program's stays.
     """
 
     def __init__(self, progress: Optional[Callable[[str, int, int], Any]]) -> None:
         failures: List[BaseException] = []
+        inside: List[bool] = []  # is `progress` running? It is interrupted at once
 
         def step(_context: Any, phase: bytes, done: int, total: int) -> int:
             try:
-                if progress is not None:
+                if progress is not None and not failures:
+                    inside.append(True)
                     progress(phase.decode("utf-8", "replace"), done, total)
-                return 0
+                    inside.clear()
             except BaseException as error:
                 failures.append(error)
-                return 1
+                inside.clear()
+            return 1 if failures else 0
+
+        def interrupted(number: int, frame: Any) -> None:
+            if inside:
+                signal.default_int_handler(number, frame)
+            failures.append(KeyboardInterrupt())
 
         self.failures = failures
         self.callback = _native.PROGRESS(step)
+        self.interrupted = interrupted
+        self.is_handler = False
 
     def __enter__(self) -> "Caller":
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            try:
+                signal.signal(signal.SIGINT, self.interrupted)
+                self.is_handler = True
+            except ValueError:
+                pass  # signals are for the main thread alone
         return self
 
     def __exit__(self, *_about: Any) -> None:
+        if self.is_handler:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if self.failures:
             raise self.failures[0] from None

@@ -97,7 +97,7 @@ class Time(datetime.datetime):
         return self.ns % 1000
 
     def __str__(self) -> str:
-        return rfc3339(self)
+        return rfc3339(self) if self.utcoffset() is not None else self.isoformat()
 
     def __repr__(self) -> str:
         return "Time(%s)" % self
