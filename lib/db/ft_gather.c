@@ -261,7 +261,6 @@ static int shop_open(struct workshop *shop, struct cdb_gather *gather, int dir)
     pthread_mutex_init(&shop->mutex, NULL);
     pthread_cond_init(&shop->work, NULL);
     pthread_cond_init(&shop->done, NULL);
-    cdb_libgit2_start(); /* before any thread reads */
     return shop->batches == NULL || shop->states == NULL ? cdb_error_memory() : 0;
 }
 

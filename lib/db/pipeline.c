@@ -137,7 +137,6 @@ int cdb_pipeline_new(struct cdb_pipeline **out, cdb_step_taker take, void *conte
         cdb_pipeline_free(pipeline);
         return result;
     }
-    cdb_libgit2_start(); /* before any thread hashes */
     start_threads(pipeline);
     *out = pipeline;
     return 0;

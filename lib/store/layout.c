@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/libgit2.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "util/array.h"

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <fcntl.h>
-#include <git2.h>
 #include <libdeflate.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -95,17 +94,6 @@ static int damaged(const struct cdb_oid *oid, const char *what)
 }
 
 /* ---- ids --------------------------------------------------------------------------------------- */
-
-static void start(void)
-{
-    git_libgit2_init();
-}
-
-void cdb_libgit2_start(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, start);
-}
 
 int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len)
 {

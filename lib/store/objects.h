@@ -55,9 +55,6 @@ int cdb_objects_abbreviation(struct cdb_objects *objects, const char *hex, size_
 /* The id of the object with that content. */
 int cdb_object_hash(struct cdb_oid *out, int type, const void *data, size_t len);
 
-/* libgit2 is started with the first call and stays: starting it again for every use would cost more than the uses. */
-void cdb_libgit2_start(void);
-
 struct cdb_deflater;
 int cdb_deflater_new(struct cdb_deflater **out);
 void cdb_deflater_free(struct cdb_deflater *deflater);
