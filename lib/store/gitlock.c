@@ -50,8 +50,8 @@ static enum cdb_presence link_presence(int proc, const char *name, const char *r
 }
 
 /* Is it the database's directory as chrondb opens it (repo.c)? Such a process is one of ours: it may wait for the very
- * lock we look at, and takes git's locks only under the writer lock, which we hold. Nobody inherits such a descriptor
- * by an exec (as from `flock DIR git ...`), and opendir(3) opens it in another way. */
+ * lock we look at, and takes git's locks only under the writer lock, which we hold (or as maintenance). Nobody inherits
+ * such a descriptor by an exec (as from `flock DIR git ...`), and opendir(3) opens it in another way. */
 static bool is_handle(int fds, const char *fd, const char *repository)
 {
     char target[PATH_MAX], path[64], info[512];
@@ -241,6 +241,20 @@ static int64_t lock_age(const struct stat *st, int64_t watched_seconds)
     return age > watched_seconds ? age : watched_seconds;
 }
 
+static bool is_same_file(int dir, const char *path, const struct stat *st)
+{
+    struct stat other;
+    return fstatat(dir, path, &other, AT_SYMLINK_NOFOLLOW) == 0 && other.st_ino == st->st_ino &&
+           other.st_dev == st->st_dev;
+}
+
+/* Of ours, one that is not taken under the writer lock: as long as the maintenance lives, however slow it is. */
+static bool is_of_maintenance(int dir, const struct stat *lock)
+{
+    return (is_same_file(dir, CDB_PACKED_REFS_TEMPORARY, lock) || is_same_file(dir, CDB_PRUNE_TEMPORARY, lock)) &&
+           cdb_lock_is_held(dir, CDB_MAINTENANCE_LOCK);
+}
+
 /* May it go? Then it goes; true if it did (or went by itself). Nobody of ours removes locks at the same time: the
  * caller holds the writer lock. A git that takes the lock between our look and our unlink has a new file: compare
  * again. */
@@ -250,7 +264,7 @@ static bool remove_if_stale(int dir, const char *repository, const char *lock, i
     if (fstatat(dir, lock, &before, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT;
     int64_t age = lock_age(&before, watched_seconds);
-    if (cdb_git_lock_judge(age, CDB_ABSENT) == CDB_WAIT)
+    if (cdb_git_lock_judge(age, CDB_ABSENT) == CDB_WAIT || is_of_maintenance(dir, &before))
         return false;
     /* The time of its last change of status: nothing sets that one back. */
     enum cdb_presence presence = cdb_git_lock_owner(repository, before.st_ctime, before.st_uid, owner);
@@ -305,7 +319,8 @@ int cdb_git_lock_take(int dir, const char *repository, const char *ours, const c
     int owner = 0;
     int64_t start = cdb_monotonic_ms(), examined = -EXAMINE_EVERY_MS;
     struct timespec pause = {0, 1000000};
-    *removed = false;
+    if (removed != NULL)
+        *removed = false;
     for (;;) {
         int error = try_lock(dir, ours, lock);
         if (error == 0)
@@ -322,7 +337,7 @@ int cdb_git_lock_take(int dir, const char *repository, const char *ours, const c
             return cdb_error_errno(lock, "cannot create '%s'", lock);
         }
         int64_t waited = cdb_monotonic_ms() - start;
-        if (waited - examined >= EXAMINE_EVERY_MS) {
+        if (removed != NULL && waited - examined >= EXAMINE_EVERY_MS) {
             examined = waited;
             if (remove_if_stale(dir, repository, lock, waited / 1000, &owner)) {
                 *removed = true;

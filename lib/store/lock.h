@@ -13,6 +13,10 @@
 #define CDB_MAINTENANCE_LOCK "chrondb/maintenance.lock"
 #define CDB_HELP_LOCK        "chrondb/checkpoint.lock" /* a checkpoint beside a maintenance that does not come to it */
 
+/* Of a maintenance that packs refs: git's locks that it holds, without the writer lock, are links of these. */
+#define CDB_PACKED_REFS_TEMPORARY "chrondb/packed-refs.tmp" /* becomes packed-refs */
+#define CDB_PRUNE_TEMPORARY       "chrondb/prune.tmp"       /* names the ref's lock that is taken */
+
 /* Take the exclusive lock on a file (created if absent), waiting up to `timeout_ms` (0: not at all). The descriptor in
  * `fd` holds it until it is closed. 0; CHRONDB_EBUSY ("busy"); CHRONDB_ESYSTEM. Waiters are served by the kernel, first
  * come, first served. */
@@ -43,7 +47,8 @@ enum cdb_presence cdb_git_lock_owner(const char *path, int64_t lock_time, unsign
 
 /* Take git's lock on a file below `dir` ("refs/heads/main.lock"): it becomes a second link of the file `ours`
  * (already there), so that after a crash it is ours beyond doubt. Waits up to `timeout_ms` for a live owner and removes
- * a dead one's (telling through `removed`). 0, CHRONDB_EBUSY, CHRONDB_ESYSTEM. */
+ * a dead one's (telling through `removed`); the caller holds the writer lock, or `removed` is NULL, and none is. 0,
+ * CHRONDB_EBUSY, CHRONDB_ESYSTEM. */
 int cdb_git_lock_take(int dir, const char *repository, const char *ours, const char *lock, int timeout_ms,
                       bool *removed);
 /* Remove a lock that a dead one of ours left: it is the same file as `ours`. What else stands there stays. */

@@ -19,8 +19,8 @@
 
 #define PACKED_REFS      "packed-refs"
 #define PACKED_REFS_LOCK "packed-refs.lock"
-#define TEMPORARY        "chrondb/packed-refs.tmp" /* becomes packed-refs */
-#define PRUNE            "chrondb/prune.tmp"       /* the locks of refs are links of it; names the one that is taken */
+#define TEMPORARY        CDB_PACKED_REFS_TEMPORARY
+#define PRUNE            CDB_PRUNE_TEMPORARY
 #define HEADER           "# pack-refs with: peeled fully-peeled sorted \n"
 #define PACKED_MAX       ((size_t)1 << 30)
 #define LOCK_WAIT_MS     1000
@@ -272,17 +272,19 @@ static int create_temporary(int dir, const char *path)
     return openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
-/* git's lock is a second name of the file that was written, or, where there are no hard links, a file of its own. */
-static bool is_lock(struct cdb_repo *repo, int fd)
+static ino_t inode_of(int dir, const char *path)
 {
-    struct stat file, lock;
-    return fstat(fd, &file) == 0 && fstatat(repo->dir, PACKED_REFS_LOCK, &lock, AT_SYMLINK_NOFOLLOW) == 0 &&
-           file.st_ino == lock.st_ino && file.st_dev == lock.st_dev;
+    struct stat st;
+    return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
 }
 
-static int put_in_place(struct cdb_repo *repo, int fd)
+/* git's lock is a second name of the file that was written, or, where there are no hard links, a file of its own. If it
+ * is gone, others have written packed-refs since we read it: ours would bring the past back. */
+static int put_in_place(struct cdb_repo *repo, ino_t lock)
 {
-    bool linked = is_lock(repo, fd);
+    bool linked = inode_of(repo->dir, TEMPORARY) == lock;
+    if (inode_of(repo->dir, PACKED_REFS_LOCK) != lock)
+        return cdb_error(CHRONDB_EBUSY, "busy", "somebody removed our lock '%s'; try again", PACKED_REFS_LOCK);
     if (renameat(repo->dir, linked ? PACKED_REFS_LOCK : TEMPORARY, repo->dir, PACKED_REFS) != 0)
         return cdb_error_errno(PACKED_REFS, "cannot update '%s'", PACKED_REFS);
     if (!linked)
@@ -291,7 +293,7 @@ static int put_in_place(struct cdb_repo *repo, int fd)
 }
 
 /* With the lock: written to `fd`, synced, renamed into place. */
-static int write_packed(struct cdb_repo *repo, int fd, struct cdb_packed_refs *refs)
+static int write_packed(struct cdb_repo *repo, int fd, ino_t lock, struct cdb_packed_refs *refs)
 {
     struct cdb_buf text = CDB_BUF_INIT;
     cdb_packed_refs_encode(refs, &text);
@@ -300,7 +302,7 @@ static int write_packed(struct cdb_repo *repo, int fd, struct cdb_packed_refs *r
         result = cdb_error_errno(PACKED_REFS_LOCK, "cannot write '%s'", PACKED_REFS_LOCK);
     CDB_FAULT("gc-refs-written");
     if (result == 0)
-        result = put_in_place(repo, fd);
+        result = put_in_place(repo, lock);
     CDB_FAULT("gc-refs-renamed");
     if (result == 0)
         result = cdb_fs_sync_dir(repo->dir, ".");
@@ -313,30 +315,44 @@ static void prune(struct cdb_repo *repo, const struct cdb_packed_ref *ref)
 {
     char lock[PATH_LEN_MAX + 8];
     struct cdb_oid oid;
-    bool removed;
     snprintf(lock, sizeof(lock), "%s.lock", ref->name);
     int fd = create_temporary(repo->dir, PRUNE);
     if (fd < 0)
         return;
     bool named = cdb_fs_write_full(fd, lock, strlen(lock)) == 0;
     close(fd);
-    if (!named || cdb_git_lock_take(repo->dir, repo->path, PRUNE, lock, 0, &removed) != 0)
+    if (!named || cdb_git_lock_take(repo->dir, repo->path, PRUNE, lock, 0, NULL) != 0)
         return;
+    ino_t inode = inode_of(repo->dir, lock);
     CDB_FAULT("gc-ref-locked");
-    if (read_loose(repo->dir, ref->name, &oid) && cdb_oid_equal(&oid, &ref->oid))
+    if (read_loose(repo->dir, ref->name, &oid) && cdb_oid_equal(&oid, &ref->oid) && inode_of(repo->dir, lock) == inode)
         unlinkat(repo->dir, ref->name, 0);
     CDB_FAULT("gc-ref-unlinked");
-    unlinkat(repo->dir, lock, 0);
+    if (inode_of(repo->dir, lock) == inode)
+        unlinkat(repo->dir, lock, 0);
+}
+
+/* One that a dead git left is removed under the writer lock, as everywhere. */
+static int lock_packed(struct cdb_repo *repo, ino_t *inode)
+{
+    bool removed;
+    int writer = -1;
+    int result = cdb_git_lock_take(repo->dir, repo->path, TEMPORARY, PACKED_REFS_LOCK, LOCK_WAIT_MS, NULL);
+    if (result == CHRONDB_EBUSY && (result = cdb_lock_take(&writer, repo->dir, CDB_LOCK_PATH, LOCK_WAIT_MS)) == 0)
+        result = cdb_git_lock_take(repo->dir, repo->path, TEMPORARY, PACKED_REFS_LOCK, 0, &removed);
+    cdb_lock_release(&writer);
+    *inode = result == 0 ? inode_of(repo->dir, PACKED_REFS_LOCK) : 0;
+    return result;
 }
 
 static int pack_found(struct cdb_repo *repo, struct cdb_packed_refs *found)
 {
     struct cdb_packed_refs refs = {NULL, 0, 0};
-    bool removed;
+    ino_t lock = 0;
     int fd = create_temporary(repo->dir, TEMPORARY);
     if (fd < 0)
         return cdb_error_errno(TEMPORARY, "cannot create '%s'", TEMPORARY);
-    int result = cdb_git_lock_take(repo->dir, repo->path, TEMPORARY, PACKED_REFS_LOCK, LOCK_WAIT_MS, &removed);
+    int result = lock_packed(repo, &lock);
     bool locked = result == 0;
     CDB_FAULT("gc-refs-locked");
     if (result == 0)
@@ -344,12 +360,12 @@ static int pack_found(struct cdb_repo *repo, struct cdb_packed_refs *found)
     if (result == 0 && found->count > 0) {
         result = merge(&refs, found);
         if (result == 0)
-            result = write_packed(repo, fd, &refs);
+            result = write_packed(repo, fd, lock, &refs);
         locked = result != 0;
         for (size_t i = 0; i < found->count && result == 0; i++)
             prune(repo, &found->list[i]);
     }
-    if (locked)
+    if (locked && inode_of(repo->dir, PACKED_REFS_LOCK) == lock)
         unlinkat(repo->dir, PACKED_REFS_LOCK, 0);
     close(fd);
     unlinkat(repo->dir, TEMPORARY, 0);

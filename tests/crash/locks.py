@@ -296,6 +296,31 @@ def stopped_writer():
     db.check()
 
 
+def slow_maintenance():
+    """A gc that hangs while it packs refs keeps its locks, and loses nothing of what comes meanwhile if it does not."""
+    for point, name in (("gc-refs-written", "packed-refs.lock"), ("gc-ref-locked", "refs/heads/side.lock")):
+        db = database()
+        git(db.path, "update-ref", "refs/heads/side", "main")
+        gc = subprocess.Popen(db.command("gc"), stdout=subprocess.DEVNULL,
+                              env=dict(db.env, CHRONDB_TEST_FAULT=point + "@stop"))
+        os.waitid(os.P_PID, gc.pid, os.WSTOPPED | os.WNOWAIT)
+        lock = os.path.join(db.path, name)
+        os.utime(lock, (1, 1))
+        db.must_write(put("k:3", 3))
+        result = db.run("branch", "-d", "side", "--lock-timeout", "0")
+        expect(result.code == 5 and os.path.exists(lock), "%s of a live gc was removed: %s" % (name, result))
+        os.unlink(lock)  # as git advises people to
+        db.must_write(put("k:4", 4))
+        git(db.path, "update-ref", "refs/heads/side", "main")
+        git(db.path, "update-ref", "refs/heads/other", "main")
+        git(db.path, "pack-refs", "--all")
+        refs = git(db.path, "for-each-ref")
+        os.kill(gc.pid, signal.SIGCONT)
+        expect(gc.wait(crash.LIMIT) == 0, "gc failed")
+        expect(git(db.path, "for-each-ref") == refs, "%s: gc brought old refs back" % name)
+        db.check()
+
+
 def lock_file_removed():
     """Who waits for a lock file that is removed under him waits for the new one then."""
     db = database()
@@ -329,7 +354,8 @@ def test(place, _):
     global scratch
     scratch = place
     jobs = [old_ones, killed_push, live_git_for_long, from_the_future, lambda: killed_git(False),
-            lambda: killed_git(True), recovery_beside_git, stolen, stopped_writer, lock_file_removed, beside_our_own]
+            lambda: killed_git(True), recovery_beside_git, stolen, stopped_writer, slow_maintenance, lock_file_removed,
+            beside_our_own]
     jobs += [lambda n=name: fresh_one(n) for name in LOCKS]
     jobs += [lambda h=how: live_git(h) for how in ("argument", "folder", "relative", "environment")]
     crash.parallel(jobs, len(jobs))  # they mostly wait
