@@ -533,6 +533,9 @@ static void test_fork_beside_writer(void **state)
     pid_t children[12];
     enum { CHILDREN = sizeof(children) / sizeof(children[0]) };
 
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* its allocator is not made for this: a child finds locks taken that nobody gives back */
+#endif
     assert_int_equal(pthread_create(&thread, NULL, write_on, &writing), 0);
     for (int i = 0; i < CHILDREN; i++) {
         usleep(3000);
