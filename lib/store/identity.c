@@ -119,15 +119,15 @@ static int read_with_includes(struct settings *settings, const char *file)
     return result;
 }
 
-/* What the file says counts more than what was read before. A file that does not parse tells nothing. */
+/* What the file says counts more than what was read before. A file that cannot be read or parsed tells nothing. */
 static void read_file(struct settings *settings, const char *file)
 {
     struct settings own = {.set = {false}};
     struct cdb_buf text = CDB_BUF_INIT;
-    if (file == NULL || *file == '\0' || cdb_fs_read(AT_FDCWD, file, CONFIG_MAX, &text) != 0)
-        return;
-    int result =
-        strcasestr(cdb_buf_str(&text), "[include") != NULL ? read_with_includes(&own, file) : read_plain(&own, &text);
+    int result = file != NULL && *file != '\0' ? cdb_fs_read(AT_FDCWD, file, CONFIG_MAX, &text) : 1;
+    if (result == 0)
+        result = strcasestr(cdb_buf_str(&text), "[include") != NULL ? read_with_includes(&own, file)
+                                                                    : read_plain(&own, &text);
     for (int i = 0; result == 0 && i < SETTINGS; i++)
         if (own.set[i])
             set(settings, i, cdb_buf_str(&own.values[i]));
