@@ -466,10 +466,16 @@ static int remove_torn_ref(struct cdb_recovery *recovery, const char *ref)
     return result;
 }
 
+/* One that HEAD names stays, and so do all where our own records are gone: a database that has lost something shall not
+ * look like one that never had it. */
 static int recover_ref(struct cdb_recovery *recovery, const char *ref)
 {
     int result = recover_known(recovery, ref);
-    return result == 0 && is_torn_ref(recovery->repo->dir, ref) ? remove_torn_ref(recovery, ref) : result;
+    if (result != 0 || recovery->state->generation == 0 || recovery->records_lost ||
+        !is_torn_ref(recovery->repo->dir, ref))
+        return result;
+    result = cdb_ref_is_head(recovery->repo->dir, ref);
+    return result == 0 ? remove_torn_ref(recovery, ref) : result == 1 ? 0 : result;
 }
 
 static int recover_refs_below(struct cdb_recovery *recovery, const char *folder, int depth)

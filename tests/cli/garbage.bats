@@ -98,6 +98,11 @@ garbage_refs() { # HEAD ID: what the file of a branch may hold that is no ref, a
     tells_damage -b other list
     tells_damage -b other put t:2 2
     tells_damage get t:1 --at other
+    # Where our own records are gone nobody knows that it never was of any use.
+    : >.chrondb/refs/heads/other
+    forget_journal
+    writes
+    tells_damage -b other list
 }
 
 @test "refs in a ring, and a directory in a ref's place" {
