@@ -137,9 +137,10 @@ struct cdb_verify_chain {
 
 int cdb_verify_index(struct cdb_verify *it);
 int cdb_verify_words(struct cdb_verify_chain *chain);
-/* verify_postings.c: are the words of a segment those of its documents, as far as the first `end` commits brought them?
- * Also CHRONDB_EDAMAGED: it cannot be read. */
-int cdb_verify_postings(const struct cdb_verify_chain *chain, struct cdb_ft_segment *segment, const char *language,
+/* verify_postings.c: are the words of a shelf's part those of its documents, as far as the first `end` commits brought
+ * them? Also CHRONDB_EDAMAGED: it cannot be read. */
+struct cdb_shelf_part;
+int cdb_verify_postings(const struct cdb_verify_chain *chain, const struct cdb_shelf_part *part, const char *language,
                         uint64_t end);
 /* What the first `end` commits changed, and all documents below a root, as git has them. A result of `each` that is not
  * 0 ends the walk. 1: something cannot be read, which is told elsewhere. */

@@ -9,6 +9,7 @@
 #include "db/verify.h"
 #include "index/ft_build.h"
 #include "index/ft_sums.h"
+#include "index/shelf_view.h"
 #include "text/analyzer.h"
 #include "util/error.h"
 
@@ -18,7 +19,7 @@
 
 struct segment_check {
     const struct cdb_verify_chain *chain;
-    struct cdb_ft_segment *segment;
+    const struct cdb_shelf_part *part;
     uint64_t end; /* commits that are covered */
     struct cdb_analyzer *analyzer;
     uint64_t *sums; /* what the segment says, less what the documents say */
@@ -54,6 +55,14 @@ static int end_run(struct segment_check *check)
     return result;
 }
 
+/* Is it a document of another branch that shares the segment, which was never there on this one? 1, 0, or an error. */
+static int is_others(const struct segment_check *check, uint32_t doc)
+{
+    uint32_t until = CDB_ENDS_NONE;
+    int result = check->part->ends != NULL ? cdb_ends_until(check->part->ends, doc, &until) : 0;
+    return result == 0 ? until == 0 : result;
+}
+
 /* The document as the commit brought it. 1: nobody can say, or it is of no branch any more. */
 static int read_document(struct segment_check *check, const struct cdb_ft_key *key, uint32_t from, struct cdb_buf *out)
 {
@@ -82,11 +91,13 @@ static int take_documents(struct segment_check *check)
 {
     struct cdb_buf document = CDB_BUF_INIT;
     struct cdb_ft_keys keys;
-    int result = cdb_ft_keys_init(&keys, check->segment, 0);
+    int result = cdb_ft_keys_init(&keys, check->part->segment, 0);
     while (result == 0 && (result = cdb_ft_keys_next(&keys)) == 0) {
         uint32_t from;
-        result = cdb_ft_from(check->segment, keys.next - 1, &from);
-        int known = result == 0 ? read_document(check, &keys.key, from, &document) : result;
+        result = cdb_ft_from(check->part->segment, keys.next - 1, &from);
+        int known = result == 0 ? is_others(check, keys.next - 1) : result;
+        if (known == 0)
+            known = read_document(check, &keys.key, from, &document);
         if (known < 0)
             result = known;
         if (result == 0)
@@ -106,14 +117,14 @@ static int tell(const struct segment_check *check)
     const struct cdb_verify_chain *chain = check->chain;
     unsigned told = 0;
     int result = 0;
-    for (uint32_t i = 0; i < cdb_ft_docs(check->segment) && result == 0 && told < TELL_MAX; i++) {
+    for (uint32_t i = 0; i < cdb_ft_docs(check->part->segment) && result == 0 && told < TELL_MAX; i++) {
         struct cdb_ft_key key;
         uint32_t from;
         if (check->sums[i] == 0)
             continue;
-        result = cdb_ft_key(check->segment, i, &key);
+        result = cdb_ft_key(check->part->segment, i, &key);
         if (result == 0)
-            result = cdb_ft_from(check->segment, i, &from);
+            result = cdb_ft_from(check->part->segment, i, &from);
         if (result == 0)
             result = cdb_verify_tell(
                 chain->it, &(struct cdb_finding){
@@ -127,21 +138,21 @@ static int tell(const struct segment_check *check)
     return result;
 }
 
-int cdb_verify_postings(const struct cdb_verify_chain *chain, struct cdb_ft_segment *segment, const char *language,
+int cdb_verify_postings(const struct cdb_verify_chain *chain, const struct cdb_shelf_part *part, const char *language,
                         uint64_t end)
 {
     struct segment_check *check = calloc(1, sizeof(*check));
     if (check == NULL)
         return cdb_error_memory();
     check->chain = chain;
-    check->segment = segment;
+    check->part = part;
     check->end = end;
-    check->sums = calloc((size_t)cdb_ft_docs(segment) + 1, sizeof(*check->sums));
+    check->sums = calloc((size_t)cdb_ft_docs(part->segment) + 1, sizeof(*check->sums));
     int result = check->sums == NULL ? cdb_error_memory() : cdb_analyzer_new(&check->analyzer, language);
     if (result == 0)
         result = cdb_ft_builder_new(&check->builder, check->analyzer);
     if (result == 0)
-        result = cdb_ft_sums(segment, check->sums, step, chain->it);
+        result = cdb_ft_sums(part->segment, check->sums, step, chain->it);
     if (result == 0)
         result = take_documents(check);
     if (result == 0)

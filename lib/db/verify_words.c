@@ -76,8 +76,7 @@ static int take_all(struct words *words)
         if (result == 0 && words->view->parts[i].segment != NULL)
             result = take_part(words, &words->view->parts[i]);
         if (result == 0 && words->chain->it->full)
-            result = cdb_verify_postings(words->chain, words->view->parts[i].segment, words->view->shelf.language,
-                                         words->end);
+            result = cdb_verify_postings(words->chain, &words->view->parts[i], words->view->shelf.language, words->end);
         if (result == 0)
             result = cdb_verify_step(words->chain->it, "words", i, words->view->count);
     }
